@@ -1,0 +1,1224 @@
+/*
+ * kms.h - libkms, a key management service inside the process.
+ *
+ * libkms keeps KMS keys in an encrypted store: a file, or memory. A KMS key never leaves the library
+ * in plaintext. What an application asks for is a data key: fresh random bytes to encrypt with, and
+ * the same bytes wrapped under a KMS key, to be kept beside the data. Whoever shows the wrapped key,
+ * the same context, and has access to the KMS key, gets the data key back.
+ *
+ * A complete program. The store keys.db is made at the first run. It is sealed with the root key in
+ * the file root.key, made by: (umask 077; head -c 32 /dev/urandom > root.key)
+ *
+ *   #include <kms.h>
+ *   #include <stdio.h>
+ *   #include <string.h>
+ *
+ *   static kms_status_t use_store(kms_t *kms, kms_error_t *error)
+ *   {
+ *     uint8_t key[32], wrapped[32 + KMS_CIPHERTEXT_OVERHEAD], again[32];
+ *     kms_buffer_t plaintext = {key, sizeof key, 0};
+ *     kms_buffer_t ciphertext = {wrapped, sizeof wrapped, 0};
+ *     kms_buffer_t unwrapped = {again, sizeof again, 0};
+ *     const kms_context_entry_t context[] = {{"tenant", "7"}};
+ *     kms_create_key_request_t create = KMS_CREATE_KEY_REQUEST_INIT;
+ *     kms_data_key_request_t generate = KMS_DATA_KEY_REQUEST_INIT;
+ *     kms_decrypt_request_t decrypt = KMS_DECRYPT_REQUEST_INIT;
+ *     kms_status_t status;
+ *
+ *     // A KMS key, known by a name of ours. It is there already when the program runs again.
+ *     create.alias = "alias/orders";
+ *     status = kms_create_key(kms, &create, NULL, error);
+ *     if (status != KMS_OK && status != KMS_ALREADY_EXISTS) return status;
+ *
+ *     // A data key, bound to a context.
+ *     generate.key_id = "alias/orders";
+ *     generate.context = context;
+ *     generate.context_len = 1;
+ *     status = kms_generate_data_key(kms, &generate, &plaintext, &ciphertext, NULL, NULL, error);
+ *     if (status != KMS_OK) return status;
+ *
+ *     // Here the application encrypts with plaintext.data, and stores ciphertext.data with the result.
+ *
+ *     // Later, perhaps in another process: the data key comes back.
+ *     decrypt.ciphertext.data = ciphertext.data;
+ *     decrypt.ciphertext.len = ciphertext.len;
+ *     decrypt.context = context;
+ *     decrypt.context_len = 1;
+ *     status = kms_decrypt(kms, &decrypt, &unwrapped, NULL, error);
+ *     if (status == KMS_OK)
+ *       printf("%s\n", memcmp(key, again, sizeof key) == 0 ? "the same data key" : "another key!");
+ *
+ *     kms_wipe(key, sizeof key);
+ *     kms_wipe(again, sizeof again);
+ *     return status;
+ *   }
+ *
+ *   int main(void)
+ *   {
+ *     kms_open_options_t options = KMS_OPEN_OPTIONS_INIT;
+ *     kms_t *kms;
+ *     kms_error_t error;
+ *     kms_status_t status;
+ *
+ *     options.store = "sqlite:keys.db";
+ *     options.root_key_uri = "file:root.key";
+ *     options.flags = KMS_OPEN_CREATE;
+ *     status = kms_open(&options, &kms, &error);
+ *     if (status == KMS_OK) {
+ *       status = use_store(kms, &error);
+ *       kms_close(kms);
+ *     }
+ *     if (status == KMS_OK) return 0;
+ *     fprintf(stderr, "%s: %s\n", kms_status_name(status), error.message);
+ *     return 1;
+ *   }
+ *
+ * Build it with: cc first.c $(pkg-config --cflags --libs kms)
+ *
+ * CONVENTIONS, which hold for every function.
+ *
+ * Status. A call returns KMS_OK or another KMS_* status code. The last parameter, error, may be NULL;
+ * otherwise it gets the status, a message that names the argument at fault, the id of the request, and
+ * the code of what lies below. It is memory of the caller: nothing to free, nothing thread-local. Any
+ * function that returns a status can return KMS_INTERNAL: a bug in the library. A caller treats a code
+ * that it does not know as a failure.
+ *
+ * Parameters come in the order: handle, inputs, outputs, error. The handle, and every parameter that is
+ * not said to be optional, must not be NULL: KMS_INVALID_ARGUMENT.
+ *
+ * Requests and infos. Their first member is struct_size = sizeof of the struct; the initializers, named
+ * KMS_..._INIT after the struct, set it and are zeros otherwise, for ever. Zero always means "the
+ * default". Later releases append members: a program that was compiled against this header works with
+ * them unchanged, and what it does not know is zero to the library. A member that a request has and the
+ * loaded library does not know must be zero: KMS_INVALID_ARGUMENT otherwise. Of an info the library
+ * fills what it knows, and zeroes the rest. `reserved` members and unknown flags must be 0. A struct_size
+ * below that of the first release or above 4096 is KMS_INVALID_ARGUMENT. No alignment is required.
+ *
+ * Text is NUL-terminated UTF-8. Bytes are a kms_bytes_t: NULL with len 0 is empty.
+ *
+ * Output buffers are the caller's: a kms_buffer_t with data and capacity; the library sets len. If any
+ * buffer of a call is too small the call returns KMS_BUFFER_TOO_SMALL with every len set to what is
+ * needed, and nothing was generated, written or counted. data NULL with capacity 0 asks for the sizes.
+ * A call that fails leaves the bytes of every output as they were. Outputs must not overlap each other
+ * or an input.
+ *
+ * Ownership. The library copies what it keeps of its inputs before a call returns. Only handles are
+ * freed, with kms_close(). Strings that functions return are static.
+ *
+ * Threads. A handle may be used by any number of threads at once; kms_close() must not run beside another
+ * call on the same handle. The library makes no threads and installs no signal or fork handlers. Do not
+ * cancel a thread (pthread_cancel) inside a call.
+ *
+ * Fork. Handles go on working in a child of fork(), with a new generator and its own connection to the
+ * store.
+ *
+ * Signals. No function may be called from a signal handler.
+ *
+ * Unloading. The library is never unloaded: dlclose() leaves it in memory.
+ *
+ * It prints nothing, and reads no environment variable other than one named in a root_key_uri.
+ *
+ * This file is generated; `make header` writes it.
+ */
+
+#ifndef KMS_H
+#define KMS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* How functions are imported and called; empty but for Windows. KMS_STATIC: linked to the static library. */
+#ifdef _WIN32
+#define KMS_CALL __cdecl
+#ifdef KMS_STATIC
+#define KMS_API
+#else
+#define KMS_API __declspec(dllimport)
+#endif
+#else
+#define KMS_CALL
+#define KMS_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ----------------------------------------------------------------------------------------------
+ * Versions.
+ * ---------------------------------------------------------------------------------------------- */
+
+/** The version of the library this header belongs to; kms_version() is the one that is loaded. */
+#define KMS_VERSION_MAJOR 0
+#define KMS_VERSION_MINOR 1
+#define KMS_VERSION_PATCH 0
+
+/**
+ * Changes only when a program compiled against an older header would break; see kms_abi_version().
+ */
+#define KMS_ABI_VERSION 0
+
+/* ----------------------------------------------------------------------------------------------
+ * Status codes. Append-only: a number is never used for anything else.
+ * ---------------------------------------------------------------------------------------------- */
+
+/** Success. */
+#define KMS_OK 0
+
+/** A limit, a NULL or a bad combination; the message names the field. */
+#define KMS_INVALID_ARGUMENT 1
+
+/** Nothing was done; every buffer's len says what is needed. */
+#define KMS_BUFFER_TOO_SMALL 2
+
+/** The key, alias, version, grant or store is not there. */
+#define KMS_NOT_FOUND 3
+
+/** The id or alias is taken. */
+#define KMS_ALREADY_EXISTS 4
+
+/** The key is disabled. */
+#define KMS_DISABLED 5
+
+/** Pending deletion, pending import, or the version is destroyed or scheduled to be. */
+#define KMS_INVALID_STATE 6
+
+/** The key cannot do this, e.g. KMS_KEY_SPEC_AES_256_HSM under a software key. */
+#define KMS_INVALID_KEY_USAGE 7
+
+/** A grant token that this store never issued, or whose grant is gone. */
+#define KMS_INVALID_GRANT_TOKEN 8
+
+/** Policy and grants do not allow it. */
+#define KMS_ACCESS_DENIED 9
+
+/**
+ * Altered, truncated, wrong AAD or context, or wrong IV: one status and one message for all of
+ * them.
+ */
+#define KMS_INVALID_CIPHERTEXT 10
+
+/** key_id was given, and the ciphertext was made under another key. */
+#define KMS_INCORRECT_KEY 11
+
+/** A quota of the store is used up. */
+#define KMS_LIMIT_EXCEEDED 12
+
+/** The key material cannot be had now. */
+#define KMS_KEY_UNAVAILABLE 13
+
+/** Store or HSM did not answer within timeout_ms. */
+#define KMS_DEPENDENCY_TIMEOUT 14
+
+/** Input or output of the store failed; native_code carries the store engine's own code. */
+#define KMS_STORE_ERROR 15
+
+/** A seal or digest of the store failed: it was damaged or tampered with. */
+#define KMS_CORRUPT_STORE 16
+
+/** The root key is not the one that the store was made with. */
+#define KMS_WRONG_ROOT_KEY 17
+
+/** Not built in, or a newer format than this library knows. */
+#define KMS_UNSUPPORTED 18
+
+/** Memory could not be had, or not be locked where the caller required it. */
+#define KMS_OUT_OF_MEMORY 19
+
+/** A bug in the library; the handle stays usable unless KMS_ERROR_POISONED is set. */
+#define KMS_INTERNAL 20
+
+/** A dry run (KMS_DRY_RUN) would have succeeded. */
+#define KMS_DRY_RUN_OK 21
+
+/** A change through a handle that was opened read-only. */
+#define KMS_READ_ONLY 22
+
+/* ----------------------------------------------------------------------------------------------
+ * What kms_error_t says besides the status.
+ * ---------------------------------------------------------------------------------------------- */
+
+/** kms_error_t.detail: what the status is about. */
+#define KMS_DETAIL_NONE 0
+#define KMS_DETAIL_KEY 1
+#define KMS_DETAIL_ALIAS 2
+#define KMS_DETAIL_VERSION 3
+#define KMS_DETAIL_GRANT 4
+#define KMS_DETAIL_PENDING_DELETION 5
+#define KMS_DETAIL_PENDING_IMPORT 6
+#define KMS_DETAIL_VERSION_DESTROYED 7
+#define KMS_DETAIL_VERSION_PENDING_DESTRUCTION 8
+#define KMS_DETAIL_MATERIAL_EXPIRED 9
+
+/** kms_error_t.flags: the same call may succeed later. */
+#define KMS_ERROR_RETRYABLE 1
+
+/** kms_error_t.flags: the handle is of no more use; close it. */
+#define KMS_ERROR_POISONED 2
+
+/* ----------------------------------------------------------------------------------------------
+ * Flags. A flag has the same bit in every request that takes it.
+ * ---------------------------------------------------------------------------------------------- */
+
+/**
+ * Request flag: do not return the plaintext; its length becomes 0 and its bytes stay as they are.
+ */
+#define KMS_SKIP_PLAINTEXT 1
+
+/** Request flag: use the key's first version instead of its primary one. */
+#define KMS_INITIAL_VERSION 2
+
+/** Request flag: check everything, do nothing, answer KMS_DRY_RUN_OK. */
+#define KMS_DRY_RUN 4
+
+/** kms_open flag: create the store if it is not there. */
+#define KMS_OPEN_CREATE 1
+
+/** kms_open flag: refuse every change with KMS_READ_ONLY. */
+#define KMS_OPEN_READ_ONLY 2
+
+/** kms_open flag: refuse to work with secrets in memory that cannot be locked. */
+#define KMS_OPEN_REQUIRE_LOCKED_MEMORY 4
+
+/** kms_open flag: take data keys, N1 and IV from the kernel's generator at every call. */
+#define KMS_OPEN_SYSTEM_RNG 8
+
+/* ----------------------------------------------------------------------------------------------
+ * Values of request and info members. 0 is always the default.
+ * ---------------------------------------------------------------------------------------------- */
+
+/**
+ * kms_data_key_request_t.key_spec: the length of the data key by name. 0 stands for AES_256 unless
+ * number_of_bytes says otherwise.
+ */
+#define KMS_KEY_SPEC_UNSPECIFIED 0
+#define KMS_KEY_SPEC_AES_128 1
+#define KMS_KEY_SPEC_AES_192 2
+#define KMS_KEY_SPEC_AES_256 3
+
+/** A data key that an HSM generates: KMS_INVALID_KEY_USAGE under a software key. */
+#define KMS_KEY_SPEC_AES_256_HSM 4
+
+/** kms_data_key_info_t.algorithm: XAES-256-GCM (C2SP) with key commitment; docs/format.md. */
+#define KMS_ALGORITHM_XAES_256_GCM 1
+
+/** kms_key_info_t.state. */
+#define KMS_KEY_STATE_ENABLED 1
+#define KMS_KEY_STATE_DISABLED 2
+#define KMS_KEY_STATE_PENDING_DELETION 3
+#define KMS_KEY_STATE_PENDING_IMPORT 4
+
+/** kms_create_key_request_t.origin: the library generates the material. */
+#define KMS_ORIGIN_KMS 0
+
+/** The caller imports the material. */
+#define KMS_ORIGIN_EXTERNAL 1
+
+/* ----------------------------------------------------------------------------------------------
+ * Bits of kms_stats_t.memory_protection.
+ * ---------------------------------------------------------------------------------------------- */
+
+/** kms_stats_t.memory_protection: all secrets lie in locked pages. */
+#define KMS_MEMORY_LOCKED 1
+
+/** Secrets are left out of core dumps. */
+#define KMS_MEMORY_NOT_DUMPED 2
+
+/** Secrets lie between inaccessible pages. */
+#define KMS_MEMORY_GUARDED 4
+
+/** Generator state and cached keys are erased in children of fork. */
+#define KMS_MEMORY_WIPED_ON_FORK 8
+
+/* ----------------------------------------------------------------------------------------------
+ * Sizes and limits, in bytes unless the name says otherwise.
+ * ---------------------------------------------------------------------------------------------- */
+
+/** Bytes of a raw root key. */
+#define KMS_ROOT_KEY_SIZE 32
+
+/** Bytes of an IV (AES-GCM nonce, NIST SP 800-38D clause 5.2.1.1). */
+#define KMS_IV_SIZE 12
+
+/** Bytes that a ciphertext is longer than its plaintext. */
+#define KMS_CIPHERTEXT_OVERHEAD 96
+
+/** Most bytes of a data key. */
+#define KMS_MAX_DATA_KEY_SIZE 1024
+
+/** Most bytes that kms_encrypt takes. */
+#define KMS_MAX_PAYLOAD_SIZE 65536
+
+/** Most bytes of a ciphertext: KMS_MAX_PAYLOAD_SIZE + KMS_CIPHERTEXT_OVERHEAD. */
+#define KMS_MAX_CIPHERTEXT_SIZE 65632
+
+/** Most bytes of raw AAD. */
+#define KMS_MAX_AAD_SIZE 8192
+
+/** Most bytes of all keys and values of an encryption context together. */
+#define KMS_MAX_CONTEXT_SIZE 32768
+
+/** Most pairs of an encryption context. */
+#define KMS_MAX_CONTEXT_PAIRS 2048
+
+/** Most data keys of one kms_generate_data_keys call. */
+#define KMS_MAX_DATA_KEYS 65536
+
+/** Most bytes of one kms_generate_random call. */
+#define KMS_MAX_RANDOM_SIZE 65536
+
+/** Most bytes of a key's description. */
+#define KMS_MAX_DESCRIPTION_SIZE 8192
+
+/** Most grant tokens of one request. */
+#define KMS_MAX_GRANT_TOKENS 10
+
+/** Bytes of a key id or version id, terminating NUL included. */
+#define KMS_ID_SIZE 65
+
+/** Bytes of an alias, terminating NUL included. */
+#define KMS_ALIAS_SIZE 257
+
+/** Bytes of a request id, terminating NUL included. */
+#define KMS_REQUEST_ID_SIZE 37
+
+/** A text buffer of this size always holds the strings of one list item. */
+#define KMS_LIST_MIN_TEXT 65536
+
+/* ----------------------------------------------------------------------------------------------
+ * Types. In requests and infos, `reserved` members are 0.
+ * ---------------------------------------------------------------------------------------------- */
+
+/** What every function returns; one of the KMS_* status codes. */
+typedef int32_t kms_status_t;
+
+/** An open key store. Opaque; safe to use from any number of threads at once. */
+typedef struct kms_handle kms_t;
+
+/** Input bytes. NULL with len 0 is empty; NULL with a length is KMS_INVALID_ARGUMENT. */
+typedef struct kms_bytes {
+  const uint8_t *data;
+  size_t len;
+} kms_bytes_t;
+
+/**
+ * An output buffer of the caller. The library writes `len`, never more than `capacity` bytes of
+ * `data`. data NULL with capacity 0 asks for the size: KMS_BUFFER_TOO_SMALL, and len says what is
+ * needed.
+ */
+typedef struct kms_buffer {
+  uint8_t *data;
+  size_t capacity;
+  size_t len;
+} kms_buffer_t;
+
+/**
+ * An output column of the caller: item i starts at data + i * stride. The gaps are left untouched.
+ */
+typedef struct kms_column {
+  uint8_t *data;
+  size_t capacity;  /**< Bytes of the whole column. */
+  size_t stride;    /**< Bytes from one item to the next; 0 = packed. */
+  size_t item_len;  /**< Out: bytes of each item; on KMS_BUFFER_TOO_SMALL what one item needs. */
+} kms_column_t;
+
+/** One pair of an encryption context. Both are NUL-terminated UTF-8; the key is not empty. */
+typedef struct kms_context_entry {
+  const char *key;
+  const char *value;
+} kms_context_entry_t;
+
+/** A string in a text buffer. A NUL follows it that `len` does not count. 0,0 = no string. */
+typedef struct kms_span {
+  uint32_t offset;
+  uint32_t len;
+} kms_span_t;
+
+/**
+ * Where a list stands. KMS_PAGE_INIT asks for the first page; pass the same page back while `more`
+ * is 1.
+ */
+typedef struct kms_page {
+  size_t struct_size;
+  size_t items_len;    /**< Out: items written. */
+  uint32_t more;       /**< Out: 1 if there are more. */
+  uint32_t reserved;
+  char marker[256];    /**< Opaque; anything but what a list call wrote here is
+                        *   KMS_INVALID_ARGUMENT. */
+} kms_page_t;
+
+/** Initializes a kms_page_t: struct_size, and zeros. */
+#define KMS_PAGE_INIT \
+  {sizeof(kms_page_t), 0, 0, 0, {0}}
+
+/**
+ * What went wrong, in memory of the caller: nothing to free, nothing thread-local. 512 bytes,
+ * frozen. On KMS_OK only status and message[0] are written, both 0.
+ */
+typedef struct kms_error {
+  kms_status_t status;  /**< The code the function returned. */
+  uint32_t detail;      /**< KMS_DETAIL_*: what the status is about. */
+  int64_t native_code;  /**< The code of what lies below (SQLite, errno); 0 if none. */
+  uint32_t flags;       /**< KMS_ERROR_* flags. */
+  uint32_t reserved;
+  char request_id[40];  /**< The id of the failed request, for logs. */
+  char message[448];    /**< UTF-8 for people, cut at a character, control characters escaped;
+                         *   holds no secret. */
+} kms_error_t;
+
+/** How to open a store. Exactly one root key source: root_key, passphrase or root_key_uri. */
+typedef struct kms_open_options {
+  size_t struct_size;
+  const char *store;          /**< "memory:" or "sqlite:PATH". */
+  kms_bytes_t root_key;       /**< 32 raw bytes, or empty. */
+  kms_bytes_t passphrase;     /**< Stretched with Argon2id (RFC 9106), or empty. */
+  const char *root_key_uri;   /**< "file:PATH" (32 raw bytes, or hex or base64 text; only the
+                               *   owner may have access) or "env:NAME" (hex or base64), or NULL. */
+  const char *account_id;     /**< 12 digits, used in ARNs. NULL = the store's own; at creation
+                               *   "000000000000". A mismatch is refused. */
+  const char *region;         /**< Used in ARNs. NULL = "local". */
+  uint32_t flags;             /**< KMS_OPEN_*. */
+  uint32_t max_staleness_ms;  /**< Milliseconds that another process's change may go unseen;
+                               *   0 = 1000. */
+  uint32_t timeout_ms;        /**< The longest, in milliseconds, that any call waits for the
+                               *   store; 0 = 5000. */
+  uint32_t reserved;
+} kms_open_options_t;
+
+/** Initializes a kms_open_options_t: struct_size, and zeros. */
+#define KMS_OPEN_OPTIONS_INIT \
+  {sizeof(kms_open_options_t), NULL, {NULL, 0}, {NULL, 0}, NULL, NULL, NULL, 0, 0, 0, 0}
+
+/**
+ * A KMS key to create. All zeros but struct_size is a good request: a key with a new UUID as its
+ * id.
+ */
+typedef struct kms_create_key_request {
+  size_t struct_size;
+  const char *key_id;          /**< The caller's own id, 1..64 of A-Z a-z 0-9 - _ ; NULL = a new
+                                *   UUID. */
+  const char *description;     /**< At most KMS_MAX_DESCRIPTION_SIZE bytes, or NULL. */
+  const char *alias;           /**< "alias/NAME" to create with the key, or NULL. */
+  uint32_t rotation_period_s;  /**< Seconds after which the key rotates by itself; 0 = never. */
+  uint32_t origin;             /**< KMS_ORIGIN_*. */
+  uint32_t flags;              /**< KMS_DRY_RUN. */
+  uint32_t reserved;
+} kms_create_key_request_t;
+
+/** Initializes a kms_create_key_request_t: struct_size, and zeros. */
+#define KMS_CREATE_KEY_REQUEST_INIT \
+  {sizeof(kms_create_key_request_t), NULL, NULL, NULL, 0, 0, 0, 0}
+
+/** An operation on one key, or one version of it, that needs nothing more. */
+typedef struct kms_key_request {
+  size_t struct_size;
+  const char *key_id;               /**< The key's id, "alias/NAME", or an ARN of either;
+                                     *   required. */
+  const char *version_id;           /**< Only where the operation is on a version. */
+  const char *const *grant_tokens;
+  size_t grant_tokens_len;
+  uint32_t flags;                   /**< KMS_DRY_RUN. */
+  uint32_t reserved;
+} kms_key_request_t;
+
+/** Initializes a kms_key_request_t: struct_size, and zeros. */
+#define KMS_KEY_REQUEST_INIT \
+  {sizeof(kms_key_request_t), NULL, NULL, NULL, 0, 0, 0}
+
+/** What there is to know of a key. */
+typedef struct kms_key_info {
+  size_t struct_size;
+  char key_id[65];
+  char reserved0[3];
+  uint32_t state;                   /**< KMS_KEY_STATE_*. */
+  char primary_version_id[65];
+  char reserved1[7];
+  size_t reserved2;                 /**< Keeps the 8-byte members aligned on 32-bit machines. */
+  int64_t created_at;               /**< Unix time in seconds. */
+  uint32_t primary_version_number;  /**< Number of the primary version, from 1; 0 while none has
+                                     *   material. */
+  uint32_t versions_len;            /**< Versions that the key has ever had. */
+  uint32_t origin;                  /**< KMS_ORIGIN_*. */
+  uint32_t rotation_period_s;       /**< Seconds; 0 = the key does not rotate by itself. */
+  kms_span_t description;           /**< In the text buffer of the call; 0,0 where the call has
+                                     *   none or there is no description. */
+} kms_key_info_t;
+
+/** Initializes a kms_key_info_t: struct_size, and zeros. */
+#define KMS_KEY_INFO_INIT \
+  {sizeof(kms_key_info_t), {0}, {0}, 0, {0}, {0}, 0, 0, 0, 0, 0, 0, {0, 0}}
+
+/** Which keys to list. */
+typedef struct kms_list_keys_request {
+  size_t struct_size;
+  uint32_t flags;      /**< No flag is defined yet. */
+  uint32_t reserved;
+} kms_list_keys_request_t;
+
+/** Initializes a kms_list_keys_request_t: struct_size, and zeros. */
+#define KMS_LIST_KEYS_REQUEST_INIT \
+  {sizeof(kms_list_keys_request_t), 0, 0}
+
+/** An alias to create. */
+typedef struct kms_create_alias_request {
+  size_t struct_size;
+  const char *alias;   /**< "alias/" and 1..250 of A-Z a-z 0-9 - _ / ; required. */
+  const char *key_id;  /**< Id or ARN of the key it shall name; required. */
+  uint32_t flags;      /**< KMS_DRY_RUN. */
+  uint32_t reserved;
+} kms_create_alias_request_t;
+
+/** Initializes a kms_create_alias_request_t: struct_size, and zeros. */
+#define KMS_CREATE_ALIAS_REQUEST_INIT \
+  {sizeof(kms_create_alias_request_t), NULL, NULL, 0, 0}
+
+/** Which aliases to list. */
+typedef struct kms_list_aliases_request {
+  size_t struct_size;
+  const char *key_id;  /**< Only this key's; NULL = all. */
+  uint32_t flags;      /**< No flag is defined yet. */
+  uint32_t reserved;
+} kms_list_aliases_request_t;
+
+/** Initializes a kms_list_aliases_request_t: struct_size, and zeros. */
+#define KMS_LIST_ALIASES_REQUEST_INIT \
+  {sizeof(kms_list_aliases_request_t), NULL, 0, 0}
+
+/** An alias and the key it names. */
+typedef struct kms_alias_info {
+  size_t struct_size;
+  char alias[257];
+  char key_id[65];
+  char reserved0[6];
+  size_t reserved2;    /**< Keeps the 8-byte members aligned on 32-bit machines. */
+  int64_t created_at;  /**< Unix time in seconds. */
+} kms_alias_info_t;
+
+/** Initializes a kms_alias_info_t: struct_size, and zeros. */
+#define KMS_ALIAS_INFO_INIT \
+  {sizeof(kms_alias_info_t), {0}, {0}, {0}, 0, 0}
+
+/** A data key to generate. */
+typedef struct kms_data_key_request {
+  size_t struct_size;
+  const char *key_id;                  /**< The key's id, "alias/NAME", or an ARN of either;
+                                        *   required. */
+  const char *version_id;              /**< NULL = the primary version. */
+  uint32_t key_spec;                   /**< KMS_KEY_SPEC_*; this or number_of_bytes;
+                                        *   neither = AES_256. */
+  uint32_t number_of_bytes;            /**< 1..KMS_MAX_DATA_KEY_SIZE, or 0. */
+  kms_bytes_t aad;                     /**< Raw AAD, at most KMS_MAX_AAD_SIZE bytes; this or
+                                        *   context, not both. */
+  const kms_context_entry_t *context;  /**< Pairs in any order; keys must differ. */
+  size_t context_len;
+  const char *const *grant_tokens;
+  size_t grant_tokens_len;
+  uint32_t flags;                      /**< KMS_SKIP_PLAINTEXT | KMS_INITIAL_VERSION |
+                                        *   KMS_DRY_RUN. */
+  uint32_t reserved;
+} kms_data_key_request_t;
+
+/** Initializes a kms_data_key_request_t: struct_size, and zeros. */
+#define KMS_DATA_KEY_REQUEST_INIT \
+  {sizeof(kms_data_key_request_t), NULL, NULL, 0, 0, {NULL, 0}, NULL, 0, NULL, 0, 0, 0}
+
+/** A payload to encrypt under a KMS key, without a data key. */
+typedef struct kms_encrypt_request {
+  size_t struct_size;
+  const char *key_id;                  /**< The key's id, "alias/NAME", or an ARN of either;
+                                        *   required. */
+  const char *version_id;              /**< NULL = the primary version. */
+  kms_bytes_t plaintext;               /**< 0..KMS_MAX_PAYLOAD_SIZE bytes. */
+  kms_bytes_t aad;                     /**< Raw AAD, at most KMS_MAX_AAD_SIZE bytes; this or
+                                        *   context, not both. */
+  const kms_context_entry_t *context;
+  size_t context_len;
+  const char *const *grant_tokens;
+  size_t grant_tokens_len;
+  uint32_t flags;                      /**< KMS_INITIAL_VERSION | KMS_DRY_RUN. */
+  uint32_t reserved;
+} kms_encrypt_request_t;
+
+/** Initializes a kms_encrypt_request_t: struct_size, and zeros. */
+#define KMS_ENCRYPT_REQUEST_INIT \
+  {sizeof(kms_encrypt_request_t), NULL, NULL, {NULL, 0}, {NULL, 0}, NULL, 0, NULL, 0, 0, 0}
+
+/** A ciphertext to open: a wrapped data key or an encrypted payload. */
+typedef struct kms_decrypt_request {
+  size_t struct_size;
+  kms_bytes_t ciphertext;              /**< Required. */
+  kms_bytes_t iv;                      /**< May be empty; if given it must equal the ciphertext's
+                                        *   own IV. */
+  const char *key_id;                  /**< NULL = the ciphertext says; else a ciphertext of
+                                        *   another key is KMS_INCORRECT_KEY. */
+  kms_bytes_t aad;                     /**< What was given when it was encrypted. */
+  const kms_context_entry_t *context;
+  size_t context_len;
+  const char *const *grant_tokens;
+  size_t grant_tokens_len;
+  uint32_t flags;                      /**< KMS_DRY_RUN. */
+  uint32_t reserved;
+} kms_decrypt_request_t;
+
+/** Initializes a kms_decrypt_request_t: struct_size, and zeros. */
+#define KMS_DECRYPT_REQUEST_INIT \
+  {sizeof(kms_decrypt_request_t), {NULL, 0}, {NULL, 0}, NULL, {NULL, 0}, NULL, 0, NULL, 0, 0, 0}
+
+/** Random bytes to generate. */
+typedef struct kms_random_request {
+  size_t struct_size;
+  uint32_t number_of_bytes;  /**< 1..KMS_MAX_RANDOM_SIZE. */
+  uint32_t flags;            /**< KMS_DRY_RUN. */
+} kms_random_request_t;
+
+/** Initializes a kms_random_request_t: struct_size, and zeros. */
+#define KMS_RANDOM_REQUEST_INIT \
+  {sizeof(kms_random_request_t), 0, 0}
+
+/** Which key, version and algorithm served a request. */
+typedef struct kms_data_key_info {
+  size_t struct_size;
+  char key_id[65];          /**< The resolved id, never the alias. */
+  char version_id[65];
+  char request_id[37];
+  char reserved0;
+  uint32_t algorithm;       /**< KMS_ALGORITHM_*; kms_algorithm_name(). */
+  uint32_t version_number;  /**< From 1. */
+} kms_data_key_info_t;
+
+/** Initializes a kms_data_key_info_t: struct_size, and zeros. */
+#define KMS_DATA_KEY_INFO_INIT \
+  {sizeof(kms_data_key_info_t), {0}, {0}, {0}, 0, 0, 0}
+
+/** Which statistics to give. */
+typedef struct kms_stats_request {
+  size_t struct_size;
+  uint32_t flags;      /**< No flag is defined yet. */
+  uint32_t reserved;
+} kms_stats_request_t;
+
+/** Initializes a kms_stats_request_t: struct_size, and zeros. */
+#define KMS_STATS_REQUEST_INIT \
+  {sizeof(kms_stats_request_t), 0, 0}
+
+/** Counts since the store was opened, and how its secrets are protected. */
+typedef struct kms_stats {
+  size_t struct_size;
+  size_t reserved0;                /**< Keeps the 8-byte members aligned on 32-bit machines. */
+  uint64_t data_keys_generated;
+  uint64_t payloads_encrypted;
+  uint64_t ciphertexts_decrypted;
+  uint64_t calls_failed;           /**< Calls on keys that ended in another status than KMS_OK
+                                    *   and KMS_DRY_RUN_OK. */
+  uint64_t key_loads;              /**< Keys read from the store. */
+  uint64_t store_refreshes;        /**< Times the store was asked for its revision. */
+  uint64_t subkeys_derived;        /**< XAES subkeys derived. */
+  uint64_t generator_seeds;        /**< Times a generator took a fresh seed from the kernel. */
+  uint64_t keys_cached;            /**< Keys in the cache now. */
+  uint64_t lanes;                  /**< Lanes (generator and subkeys of one running thread) now. */
+  uint64_t secret_bytes;           /**< Bytes of protected memory in this process, all handles
+                                    *   together. */
+  uint64_t secret_bytes_unlocked;  /**< How many of them could not be locked (RLIMIT_MEMLOCK). */
+  uint64_t store_revision;         /**< The newest revision of the store that this handle has
+                                    *   seen. */
+  uint32_t memory_protection;      /**< KMS_MEMORY_* flags. */
+  uint32_t reserved1;
+  char store_id[37];               /**< UUID of the store. */
+  char reserved2[3];
+} kms_stats_t;
+
+/** Initializes a kms_stats_t: struct_size, and zeros. */
+#define KMS_STATS_INIT \
+  {sizeof(kms_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, {0}}
+
+/* ----------------------------------------------------------------------------------------------
+ * Opening, flushing and closing a key store.
+ * ---------------------------------------------------------------------------------------------- */
+
+/**
+ * Opens a key store and gives a handle in *out.
+ *
+ * The handle is shared by any number of threads, and keeps working in children of fork(). The first
+ * open of a process runs the library's known-answer self-tests. Root key and passphrase are copied
+ * into protected memory before the call returns; the caller may kms_wipe() its own copy.
+ *
+ * \param options  what to open and with which root key; required
+ * \param out      the handle, or NULL on failure; required
+ * \param error    may be NULL
+ * \return KMS_OK; KMS_INVALID_ARGUMENT (unknown scheme, a root key that is not 32 bytes, none or
+ *         two root key sources, an account that is not the store's); KMS_NOT_FOUND (no store there,
+ *         and no KMS_OPEN_CREATE); KMS_WRONG_ROOT_KEY; KMS_CORRUPT_STORE; KMS_STORE_ERROR (cannot
+ *         be made or read, or is not a libkms store); KMS_UNSUPPORTED (a newer store format, or a
+ *         store or root key scheme that is not built in); KMS_DEPENDENCY_TIMEOUT; KMS_OUT_OF_MEMORY
+ *         (also: KMS_OPEN_REQUIRE_LOCKED_MEMORY and the lock failed); KMS_INTERNAL (a self-test
+ *         failed).
+ */
+KMS_API kms_status_t KMS_CALL kms_open(
+    const kms_open_options_t *options, kms_t **out, kms_error_t *error);
+
+/**
+ * Writes what is buffered (use counts) to the store and reports what the void kms_close() cannot.
+ *
+ * \return KMS_OK; KMS_INVALID_ARGUMENT; KMS_STORE_ERROR; KMS_DEPENDENCY_TIMEOUT; KMS_CORRUPT_STORE.
+ */
+KMS_API kms_status_t KMS_CALL kms_flush(kms_t *kms, kms_error_t *error);
+
+/**
+ * Closes a handle and wipes its secrets. NULL is a no-op.
+ *
+ * Must not run beside another call on the same handle. Other handles of the same store live on.
+ */
+KMS_API void KMS_CALL kms_close(kms_t *kms);
+
+/* ----------------------------------------------------------------------------------------------
+ * KMS keys and their aliases.
+ * ---------------------------------------------------------------------------------------------- */
+
+/**
+ * Creates a KMS key with its first version. It is durable when the call returns.
+ *
+ * \param request  required
+ * \param info     NULL = not wanted; its description span is 0,0
+ * \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_ALREADY_EXISTS (id or alias);
+ *         KMS_READ_ONLY; KMS_UNSUPPORTED (an origin or a rotation period that this library does not
+ *         know); KMS_LIMIT_EXCEEDED; KMS_ACCESS_DENIED; KMS_KEY_UNAVAILABLE;
+ *         KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR; KMS_CORRUPT_STORE; KMS_OUT_OF_MEMORY.
+ */
+KMS_API kms_status_t KMS_CALL kms_create_key(
+    kms_t *kms, const kms_create_key_request_t *request, kms_key_info_t *info, kms_error_t *error);
+
+/**
+ * Describes a key.
+ *
+ * \param request  version_id must be NULL
+ * \param info     required
+ * \param text     takes the description; NULL = not wanted
+ * \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_BUFFER_TOO_SMALL (text); KMS_NOT_FOUND;
+ *         KMS_INVALID_GRANT_TOKEN; KMS_ACCESS_DENIED; KMS_KEY_UNAVAILABLE; KMS_DEPENDENCY_TIMEOUT;
+ *         KMS_STORE_ERROR; KMS_CORRUPT_STORE.
+ */
+KMS_API kms_status_t KMS_CALL kms_describe_key(
+    kms_t *kms, const kms_key_request_t *request, kms_key_info_t *info, kms_buffer_t *text,
+    kms_error_t *error);
+
+/**
+ * Lists keys, page by page, in an order that is stable but has no meaning.
+ *
+ * As many whole items are written as fit. If none fits, KMS_BUFFER_TOO_SMALL with text->len = what
+ * the next one needs, and the page is unchanged; KMS_LIST_MIN_TEXT bytes always hold one.
+ *
+ * \param request         required
+ * \param page            KMS_PAGE_INIT for the first page, then what the last call left; required
+ * \param items           items_capacity structs, item_size bytes apart; required
+ * \param item_size       sizeof(kms_key_info_t) of the caller's header
+ * \param text            takes the descriptions; NULL = not wanted
+ * \return KMS_OK; KMS_INVALID_ARGUMENT; KMS_BUFFER_TOO_SMALL; KMS_ACCESS_DENIED;
+ *         KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR; KMS_CORRUPT_STORE.
+ */
+KMS_API kms_status_t KMS_CALL kms_list_keys(
+    kms_t *kms, const kms_list_keys_request_t *request, kms_page_t *page, kms_key_info_t *items,
+    size_t item_size, size_t items_capacity, kms_buffer_t *text, kms_error_t *error);
+
+/**
+ * Gives a key a further name.
+ *
+ * \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_NOT_FOUND (the key); KMS_ALREADY_EXISTS
+ *         (the alias); KMS_INVALID_STATE (the key is pending deletion); KMS_READ_ONLY;
+ *         KMS_LIMIT_EXCEEDED; KMS_ACCESS_DENIED; KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR;
+ *         KMS_CORRUPT_STORE.
+ */
+KMS_API kms_status_t KMS_CALL kms_create_alias(
+    kms_t *kms, const kms_create_alias_request_t *request, kms_error_t *error);
+
+/**
+ * Lists aliases, page by page, as kms_list_keys() does.
+ *
+ * \param items  items_capacity structs, item_size = sizeof(kms_alias_info_t) bytes apart; required
+ * \param text   no string of an alias is long enough to need it; NULL
+ * \return as kms_list_keys(); KMS_NOT_FOUND (request.key_id).
+ */
+KMS_API kms_status_t KMS_CALL kms_list_aliases(
+    kms_t *kms, const kms_list_aliases_request_t *request, kms_page_t *page,
+    kms_alias_info_t *items, size_t item_size, size_t items_capacity, kms_buffer_t *text,
+    kms_error_t *error);
+
+/* ----------------------------------------------------------------------------------------------
+ * Data keys, payloads and random bytes: the calls of the hot path.
+ * ---------------------------------------------------------------------------------------------- */
+
+/**
+ * Generates a data key: random bytes for the caller, in plaintext and wrapped under a KMS key.
+ *
+ * Use the plaintext to encrypt, then kms_wipe() it; store the ciphertext beside the data, and give
+ * it to kms_decrypt() with the same AAD or context to have the data key back. Every call makes a
+ * fresh data key, a fresh IV and a fresh ciphertext; no caller can choose an IV.
+ *
+ * \param request     required
+ * \param plaintext   the data key; NULL = not wanted. KMS_SKIP_PLAINTEXT sets its len to 0.
+ * \param ciphertext  the wrapped data key, KMS_CIPHERTEXT_OVERHEAD bytes longer; required
+ * \param iv          KMS_IV_SIZE bytes, which the ciphertext holds as well; NULL = not wanted
+ * \param info        key, version, algorithm and request id; NULL = not wanted
+ * \param error       may be NULL
+ * \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT (a limit; key_spec and number_of_bytes
+ *         together; aad and context together; KMS_INITIAL_VERSION with a version_id);
+ *         KMS_BUFFER_TOO_SMALL; KMS_NOT_FOUND (key, alias or version); KMS_DISABLED;
+ *         KMS_INVALID_STATE; KMS_INVALID_KEY_USAGE; KMS_INVALID_GRANT_TOKEN; KMS_ACCESS_DENIED;
+ *         KMS_KEY_UNAVAILABLE; KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR; KMS_CORRUPT_STORE;
+ *         KMS_OUT_OF_MEMORY.
+ */
+KMS_API kms_status_t KMS_CALL kms_generate_data_key(
+    kms_t *kms, const kms_data_key_request_t *request, kms_buffer_t *plaintext,
+    kms_buffer_t *ciphertext, kms_buffer_t *iv, kms_data_key_info_t *info, kms_error_t *error);
+
+/**
+ * Generates count data keys under one version of one key, in one crossing.
+ *
+ * All share one request id; info describes all of them. If anything fails after the first item,
+ * every item is zeroed and the call fails as a whole.
+ *
+ * \param count        1..KMS_MAX_DATA_KEYS
+ * \param plaintexts   NULL = not wanted
+ * \param ciphertexts  required
+ * \param ivs          NULL = not wanted
+ * \return as kms_generate_data_key(); on KMS_BUFFER_TOO_SMALL every item_len says what one item
+ *         needs.
+ */
+KMS_API kms_status_t KMS_CALL kms_generate_data_keys(
+    kms_t *kms, const kms_data_key_request_t *request, size_t count, kms_column_t *plaintexts,
+    kms_column_t *ciphertexts, kms_column_t *ivs, kms_data_key_info_t *info, kms_error_t *error);
+
+/**
+ * Encrypts up to KMS_MAX_PAYLOAD_SIZE bytes under a KMS key. For more, or for speed, use a data
+ * key.
+ *
+ * \param ciphertext  KMS_CIPHERTEXT_OVERHEAD bytes longer than the plaintext; required
+ * \param iv          KMS_IV_SIZE bytes, which the ciphertext holds as well; NULL = not wanted
+ * \param info        NULL = not wanted
+ * \return as kms_generate_data_key().
+ */
+KMS_API kms_status_t KMS_CALL kms_encrypt(
+    kms_t *kms, const kms_encrypt_request_t *request, kms_buffer_t *ciphertext, kms_buffer_t *iv,
+    kms_data_key_info_t *info, kms_error_t *error);
+
+/**
+ * Opens a ciphertext: gives back the data key or payload.
+ *
+ * Whoever changed a bit of the ciphertext, or shows another AAD, context or IV, gets
+ * KMS_INVALID_CIPHERTEXT and an untouched buffer, never a part of the plaintext.
+ *
+ * \param plaintext  KMS_CIPHERTEXT_OVERHEAD bytes shorter than the ciphertext; required
+ * \param info       NULL = not wanted
+ * \return KMS_OK; KMS_DRY_RUN_OK (the tag was verified); KMS_INVALID_ARGUMENT;
+ *         KMS_BUFFER_TOO_SMALL; KMS_UNSUPPORTED (a ciphertext of a newer format); KMS_NOT_FOUND
+ *         (the key); KMS_INCORRECT_KEY; KMS_DISABLED; KMS_INVALID_STATE; KMS_INVALID_CIPHERTEXT;
+ *         KMS_INVALID_GRANT_TOKEN; KMS_ACCESS_DENIED; KMS_KEY_UNAVAILABLE; KMS_DEPENDENCY_TIMEOUT;
+ *         KMS_STORE_ERROR; KMS_CORRUPT_STORE; KMS_OUT_OF_MEMORY.
+ */
+KMS_API kms_status_t KMS_CALL kms_decrypt(
+    kms_t *kms, const kms_decrypt_request_t *request, kms_buffer_t *plaintext,
+    kms_data_key_info_t *info, kms_error_t *error);
+
+/**
+ * Generates random bytes fit for keys, from the same generator as data keys.
+ *
+ * \param request  required
+ * \param random   number_of_bytes bytes; required
+ * \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_BUFFER_TOO_SMALL; KMS_KEY_UNAVAILABLE
+ *         (the kernel's generator failed); KMS_OUT_OF_MEMORY.
+ */
+KMS_API kms_status_t KMS_CALL kms_generate_random(
+    kms_t *kms, const kms_random_request_t *request, kms_buffer_t *random, kms_error_t *error);
+
+/* ----------------------------------------------------------------------------------------------
+ * What needs no key: statistics, names, sizes, versions, wiping.
+ * ---------------------------------------------------------------------------------------------- */
+
+/**
+ * Gives statistics of an open store.
+ *
+ * \param request  required
+ * \param stats    required
+ * \return KMS_OK; KMS_INVALID_ARGUMENT.
+ */
+KMS_API kms_status_t KMS_CALL kms_stats(
+    kms_t *kms, const kms_stats_request_t *request, kms_stats_t *stats, kms_error_t *error);
+
+/** Overwrites memory with zeros in a way that no compiler leaves out. NULL is a no-op. */
+KMS_API void KMS_CALL kms_wipe(uint8_t *data, size_t len);
+
+/**
+ * The name of a status, e.g. "KMS_NOT_FOUND"; "KMS_UNKNOWN_STATUS" for a number that is none.
+ * Static; never NULL.
+ */
+KMS_API const char *KMS_CALL kms_status_name(kms_status_t status);
+
+/**
+ * The name of an algorithm, e.g. "XAES_256_GCM"; "UNKNOWN" for a number that is none. Static; never
+ * NULL.
+ */
+KMS_API const char *KMS_CALL kms_algorithm_name(uint32_t algorithm);
+
+/** The version of the loaded library, e.g. "0.1.0". Static; never NULL. */
+KMS_API const char *KMS_CALL kms_version(void);
+
+/**
+ * The ABI version of the loaded library; a program works with it if it equals the program's
+ * KMS_ABI_VERSION.
+ */
+KMS_API uint32_t KMS_CALL kms_abi_version(void);
+
+/** KMS_ROOT_KEY_SIZE. */
+KMS_API size_t KMS_CALL kms_root_key_size(void);
+
+/** KMS_IV_SIZE. */
+KMS_API size_t KMS_CALL kms_iv_size(void);
+
+/**
+ * The length in bytes of the ciphertext of plaintext_size bytes; 0 if that is more than
+ * KMS_MAX_PAYLOAD_SIZE.
+ */
+KMS_API size_t KMS_CALL kms_ciphertext_size(size_t plaintext_size);
+
+/** KMS_MAX_DATA_KEY_SIZE. */
+KMS_API size_t KMS_CALL kms_max_data_key_size(void);
+
+/** KMS_MAX_PAYLOAD_SIZE. */
+KMS_API size_t KMS_CALL kms_max_payload_size(void);
+
+/** KMS_MAX_CIPHERTEXT_SIZE. */
+KMS_API size_t KMS_CALL kms_max_ciphertext_size(void);
+
+/**
+ * The size in bytes of a struct of this library by its name, e.g. "kms_open_options_t"; 0 if there
+ * is none. For callers that have no C compiler; the offset tables at the end of kms.h belong with
+ * it.
+ */
+KMS_API size_t KMS_CALL kms_struct_size(const char *name);
+
+/* ----------------------------------------------------------------------------------------------
+ * For callers without a C compiler: offset and size in bytes of every member, on 64-bit and on
+ * 32-bit platforms. Integers are in the machine's byte order. kms_struct_size() gives the sizes at
+ * run time.
+ * ---------------------------------------------------------------------------------------------- */
+
+/*
+ * kms_bytes_t                                              64 bits           32 bits
+ *   const uint8_t *data                                  0       8         0       4
+ *   size_t len                                           8       8         4       4
+ *   sizeof                                                      16                 8
+ *
+ * kms_buffer_t                                             64 bits           32 bits
+ *   uint8_t *data                                        0       8         0       4
+ *   size_t capacity                                      8       8         4       4
+ *   size_t len                                          16       8         8       4
+ *   sizeof                                                      24                12
+ *
+ * kms_column_t                                             64 bits           32 bits
+ *   uint8_t *data                                        0       8         0       4
+ *   size_t capacity                                      8       8         4       4
+ *   size_t stride                                       16       8         8       4
+ *   size_t item_len                                     24       8        12       4
+ *   sizeof                                                      32                16
+ *
+ * kms_context_entry_t                                      64 bits           32 bits
+ *   const char *key                                      0       8         0       4
+ *   const char *value                                    8       8         4       4
+ *   sizeof                                                      16                 8
+ *
+ * kms_span_t                                               64 bits           32 bits
+ *   uint32_t offset                                      0       4         0       4
+ *   uint32_t len                                         4       4         4       4
+ *   sizeof                                                       8                 8
+ *
+ * kms_page_t                                               64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   size_t items_len                                     8       8         4       4
+ *   uint32_t more                                       16       4         8       4
+ *   uint32_t reserved                                   20       4        12       4
+ *   char marker[256]                                    24     256        16     256
+ *   sizeof                                                     280               272
+ *
+ * kms_error_t                                              64 bits           32 bits
+ *   kms_status_t status                                  0       4         0       4
+ *   uint32_t detail                                      4       4         4       4
+ *   int64_t native_code                                  8       8         8       8
+ *   uint32_t flags                                      16       4        16       4
+ *   uint32_t reserved                                   20       4        20       4
+ *   char request_id[40]                                 24      40        24      40
+ *   char message[448]                                   64     448        64     448
+ *   sizeof                                                     512               512
+ *
+ * kms_open_options_t                                       64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *store                                    8       8         4       4
+ *   kms_bytes_t root_key                                16      16         8       8
+ *   kms_bytes_t passphrase                              32      16        16       8
+ *   const char *root_key_uri                            48       8        24       4
+ *   const char *account_id                              56       8        28       4
+ *   const char *region                                  64       8        32       4
+ *   uint32_t flags                                      72       4        36       4
+ *   uint32_t max_staleness_ms                           76       4        40       4
+ *   uint32_t timeout_ms                                 80       4        44       4
+ *   uint32_t reserved                                   84       4        48       4
+ *   sizeof                                                      88                52
+ *
+ * kms_create_key_request_t                                 64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *key_id                                   8       8         4       4
+ *   const char *description                             16       8         8       4
+ *   const char *alias                                   24       8        12       4
+ *   uint32_t rotation_period_s                          32       4        16       4
+ *   uint32_t origin                                     36       4        20       4
+ *   uint32_t flags                                      40       4        24       4
+ *   uint32_t reserved                                   44       4        28       4
+ *   sizeof                                                      48                32
+ *
+ * kms_key_request_t                                        64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *key_id                                   8       8         4       4
+ *   const char *version_id                              16       8         8       4
+ *   const char *const *grant_tokens                     24       8        12       4
+ *   size_t grant_tokens_len                             32       8        16       4
+ *   uint32_t flags                                      40       4        20       4
+ *   uint32_t reserved                                   44       4        24       4
+ *   sizeof                                                      48                28
+ *
+ * kms_key_info_t                                           64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   char key_id[65]                                      8      65         4      65
+ *   char reserved0[3]                                   73       3        69       3
+ *   uint32_t state                                      76       4        72       4
+ *   char primary_version_id[65]                         80      65        76      65
+ *   char reserved1[7]                                  145       7       141       7
+ *   size_t reserved2                                   152       8       148       4
+ *   int64_t created_at                                 160       8       152       8
+ *   uint32_t primary_version_number                    168       4       160       4
+ *   uint32_t versions_len                              172       4       164       4
+ *   uint32_t origin                                    176       4       168       4
+ *   uint32_t rotation_period_s                         180       4       172       4
+ *   kms_span_t description                             184       8       176       8
+ *   sizeof                                                     192               184
+ *
+ * kms_list_keys_request_t                                  64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   uint32_t flags                                       8       4         4       4
+ *   uint32_t reserved                                   12       4         8       4
+ *   sizeof                                                      16                12
+ *
+ * kms_create_alias_request_t                               64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *alias                                    8       8         4       4
+ *   const char *key_id                                  16       8         8       4
+ *   uint32_t flags                                      24       4        12       4
+ *   uint32_t reserved                                   28       4        16       4
+ *   sizeof                                                      32                20
+ *
+ * kms_list_aliases_request_t                               64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *key_id                                   8       8         4       4
+ *   uint32_t flags                                      16       4         8       4
+ *   uint32_t reserved                                   20       4        12       4
+ *   sizeof                                                      24                16
+ *
+ * kms_alias_info_t                                         64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   char alias[257]                                      8     257         4     257
+ *   char key_id[65]                                    265      65       261      65
+ *   char reserved0[6]                                  330       6       326       6
+ *   size_t reserved2                                   336       8       332       4
+ *   int64_t created_at                                 344       8       336       8
+ *   sizeof                                                     352               344
+ *
+ * kms_data_key_request_t                                   64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *key_id                                   8       8         4       4
+ *   const char *version_id                              16       8         8       4
+ *   uint32_t key_spec                                   24       4        12       4
+ *   uint32_t number_of_bytes                            28       4        16       4
+ *   kms_bytes_t aad                                     32      16        20       8
+ *   const kms_context_entry_t *context                  48       8        28       4
+ *   size_t context_len                                  56       8        32       4
+ *   const char *const *grant_tokens                     64       8        36       4
+ *   size_t grant_tokens_len                             72       8        40       4
+ *   uint32_t flags                                      80       4        44       4
+ *   uint32_t reserved                                   84       4        48       4
+ *   sizeof                                                      88                52
+ *
+ * kms_encrypt_request_t                                    64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *key_id                                   8       8         4       4
+ *   const char *version_id                              16       8         8       4
+ *   kms_bytes_t plaintext                               24      16        12       8
+ *   kms_bytes_t aad                                     40      16        20       8
+ *   const kms_context_entry_t *context                  56       8        28       4
+ *   size_t context_len                                  64       8        32       4
+ *   const char *const *grant_tokens                     72       8        36       4
+ *   size_t grant_tokens_len                             80       8        40       4
+ *   uint32_t flags                                      88       4        44       4
+ *   uint32_t reserved                                   92       4        48       4
+ *   sizeof                                                      96                52
+ *
+ * kms_decrypt_request_t                                    64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   kms_bytes_t ciphertext                               8      16         4       8
+ *   kms_bytes_t iv                                      24      16        12       8
+ *   const char *key_id                                  40       8        20       4
+ *   kms_bytes_t aad                                     48      16        24       8
+ *   const kms_context_entry_t *context                  64       8        32       4
+ *   size_t context_len                                  72       8        36       4
+ *   const char *const *grant_tokens                     80       8        40       4
+ *   size_t grant_tokens_len                             88       8        44       4
+ *   uint32_t flags                                      96       4        48       4
+ *   uint32_t reserved                                  100       4        52       4
+ *   sizeof                                                     104                56
+ *
+ * kms_random_request_t                                     64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   uint32_t number_of_bytes                             8       4         4       4
+ *   uint32_t flags                                      12       4         8       4
+ *   sizeof                                                      16                12
+ *
+ * kms_data_key_info_t                                      64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   char key_id[65]                                      8      65         4      65
+ *   char version_id[65]                                 73      65        69      65
+ *   char request_id[37]                                138      37       134      37
+ *   char reserved0                                     175       1       171       1
+ *   uint32_t algorithm                                 176       4       172       4
+ *   uint32_t version_number                            180       4       176       4
+ *   sizeof                                                     184               180
+ *
+ * kms_stats_request_t                                      64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   uint32_t flags                                       8       4         4       4
+ *   uint32_t reserved                                   12       4         8       4
+ *   sizeof                                                      16                12
+ *
+ * kms_stats_t                                              64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   size_t reserved0                                     8       8         4       4
+ *   uint64_t data_keys_generated                        16       8         8       8
+ *   uint64_t payloads_encrypted                         24       8        16       8
+ *   uint64_t ciphertexts_decrypted                      32       8        24       8
+ *   uint64_t calls_failed                               40       8        32       8
+ *   uint64_t key_loads                                  48       8        40       8
+ *   uint64_t store_refreshes                            56       8        48       8
+ *   uint64_t subkeys_derived                            64       8        56       8
+ *   uint64_t generator_seeds                            72       8        64       8
+ *   uint64_t keys_cached                                80       8        72       8
+ *   uint64_t lanes                                      88       8        80       8
+ *   uint64_t secret_bytes                               96       8        88       8
+ *   uint64_t secret_bytes_unlocked                     104       8        96       8
+ *   uint64_t store_revision                            112       8       104       8
+ *   uint32_t memory_protection                         120       4       112       4
+ *   uint32_t reserved1                                 124       4       116       4
+ *   char store_id[37]                                  128      37       120      37
+ *   char reserved2[3]                                  165       3       157       3
+ *   sizeof                                                     168               160
+ */
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* KMS_H */
