@@ -15,38 +15,22 @@ pub struct Layout {
     align: usize,
 }
 
-/// A platform's sizes; `wide_align` is how it aligns 8-byte integers.
-#[derive(Clone, Copy)]
-struct Platform {
-    word: usize,
-    wide_align: usize,
-}
-
-const BITS_64: Platform = Platform { word: 8, wide_align: 8 };
-const ARM_32: Platform = Platform { word: 4, wide_align: 8 };
-const I386: Platform = Platform { word: 4, wide_align: 4 };
-
-/// The layout of every struct, in the model's order, for 64 and for 32 bits. An error if a struct has a hole, does
-/// not end at its last member, or differs between 32-bit platforms: a longer struct could hide in padding, and one
-/// table would not do for all.
+/// The layout of every struct, in the model's order, for 64 and for 32 bits. An error if a struct has a hole or does
+/// not end at its last member, so that a longer struct never hides in padding. For 32 bits this is the layout of
+/// platforms that align 8-byte integers to 8 bytes (ARM); without holes there, those that align them to 4 (i386)
+/// have the same.
 pub fn layouts(model: &Model) -> Result<Vec<(Layout, Layout)>, String> {
-    let wide = of_platform(model, BITS_64)?;
-    let arm = of_platform(model, ARM_32)?;
-    let i386 = of_platform(model, I386)?;
-    for ((item, _), (a, b)) in model.structs().zip(arm.iter().zip(&i386)) {
-        let differs = a.size != b.size || a.members.iter().zip(&b.members).any(|(a, b)| a.offset != b.offset);
-        if differs {
-            return Err(format!("{}: 8-byte members must lie on multiples of 8 on 32 bits too", item.name));
-        }
-    }
-    Ok(wide.into_iter().zip(arm).collect())
+    let wide = of_platform(model, 8)?;
+    let narrow = of_platform(model, 4)?;
+    Ok(wide.into_iter().zip(narrow).collect())
 }
 
-fn of_platform(model: &Model, platform: Platform) -> Result<Vec<Layout>, String> {
+/// `word` is the size of a pointer and of size_t.
+fn of_platform(model: &Model, word: usize) -> Result<Vec<Layout>, String> {
     let mut known: HashMap<&str, (usize, usize)> = HashMap::new();
     let mut all = Vec::new();
     for (item, members) in model.structs() {
-        let layout = of_struct(members, platform, &known).map_err(|e| format!("{}: {e}", item.name))?;
+        let layout = of_struct(members, word, &known).map_err(|e| format!("{} ({} bits): {e}", item.name, word * 8))?;
         known.insert(&item.name, (layout.size, layout.align));
         all.push(layout);
     }
@@ -55,12 +39,12 @@ fn of_platform(model: &Model, platform: Platform) -> Result<Vec<Layout>, String>
 
 fn of_struct(
     members: &[Variable],
-    platform: Platform,
+    word: usize,
     known: &HashMap<&str, (usize, usize)>,
 ) -> Result<Layout, String> {
     let mut layout = Layout { members: Vec::new(), size: 0, align: 1 };
     for member in members {
-        let (size, align) = size_and_align(&member.ty, platform, known)?;
+        let (size, align) = size_and_align(&member.ty, word, known)?;
         if layout.size % align != 0 {
             return Err(format!("a hole of padding before {}", member.name));
         }
@@ -70,24 +54,24 @@ fn of_struct(
         layout.align = layout.align.max(align);
     }
     if layout.size % layout.align != 0 {
-        return Err(format!("padding after the last member ({}-bit words)", platform.word * 8));
+        return Err("padding after the last member".into());
     }
     Ok(layout)
 }
 
 fn size_and_align(
     ty: &str,
-    platform: Platform,
+    word: usize,
     known: &HashMap<&str, (usize, usize)>,
 ) -> Result<(usize, usize), String> {
     if ty.ends_with('*') {
-        return Ok((platform.word, platform.word));
+        return Ok((word, word));
     }
     Ok(match ty {
         "char" | "uint8_t" => (1, 1),
         "uint32_t" | "int32_t" | "kms_status_t" => (4, 4),
-        "uint64_t" | "int64_t" => (8, platform.wide_align),
-        "size_t" => (platform.word, platform.word),
+        "uint64_t" | "int64_t" => (8, 8),
+        "size_t" => (word, word),
         other => *known.get(other).ok_or_else(|| format!("the size of {other} is not known"))?,
     })
 }

@@ -1,10 +1,10 @@
 /*
  * kms.h - libkms, a key management service inside the process.
  *
- * libkms keeps KMS keys in an encrypted store: a file, or memory. A KMS key never leaves the library
- * in plaintext. What an application asks for is a data key: fresh random bytes to encrypt with, and
- * the same bytes wrapped under a KMS key, to be kept beside the data. Whoever shows the wrapped key,
- * the same context, and has access to the KMS key, gets the data key back.
+ * libkms keeps KMS keys in an encrypted store: a file, or memory. A KMS key never leaves the
+ * library in plaintext. What an application asks for is a data key: fresh random bytes to encrypt
+ * with, and the same bytes wrapped under a KMS key, to be kept beside the data. Whoever shows the
+ * wrapped key, the same context, and has access to the KMS key, gets the data key back.
  *
  * A complete program. The store keys.db is made at the first run. It is sealed with the root key in
  * the file root.key, made by: (umask 077; head -c 32 /dev/urandom > root.key)
@@ -37,7 +37,7 @@
  *     status = kms_generate_data_key(kms, &generate, &plaintext, &ciphertext, NULL, NULL, error);
  *     if (status != KMS_OK) return status;
  *
- *     // Here the application encrypts with plaintext.data, and stores ciphertext.data with the result.
+ *     // Here the application encrypts with plaintext.data, and stores ciphertext.data along.
  *
  *     // Later, perhaps in another process: the data key comes back.
  *     decrypt.ciphertext.data = ciphertext.data;
@@ -77,40 +77,42 @@
  *
  * CONVENTIONS, which hold for every function.
  *
- * Status. A call returns KMS_OK or another KMS_* status code. The last parameter, error, may be NULL;
- * otherwise it gets the status, a message that names the argument at fault, the id of the request, and
- * the code of what lies below. It is memory of the caller: nothing to free, nothing thread-local. Any
- * function that returns a status can return KMS_INTERNAL: a bug in the library. A caller treats a code
- * that it does not know as a failure.
+ * Status. A call returns KMS_OK or another KMS_* status code. The last parameter, error, may be
+ * NULL; otherwise it gets the status, a message that names the argument at fault, the id of the
+ * request, and the code of what lies below. It is memory of the caller: nothing to free, nothing
+ * thread-local. Any function that returns a status can return KMS_INTERNAL: a bug in the library. A
+ * caller treats a code that it does not know as a failure. KMS_DRY_RUN_OK is no failure: it is what
+ * a request with the flag KMS_DRY_RUN returns where without it there would be KMS_OK.
  *
- * Parameters come in the order: handle, inputs, outputs, error. The handle, and every parameter that is
- * not said to be optional, must not be NULL: KMS_INVALID_ARGUMENT.
+ * Parameters come in the order: handle, inputs, outputs, error. The handle, and every parameter
+ * that is not said to be optional, must not be NULL: KMS_INVALID_ARGUMENT.
  *
- * Requests and infos. Their first member is struct_size = sizeof of the struct; the initializers, named
- * KMS_..._INIT after the struct, set it and are zeros otherwise, for ever. Zero always means "the
- * default". Later releases append members: a program that was compiled against this header works with
- * them unchanged, and what it does not know is zero to the library. A member that a request has and the
- * loaded library does not know must be zero: KMS_INVALID_ARGUMENT otherwise. Of an info the library
- * fills what it knows, and zeroes the rest. `reserved` members and unknown flags must be 0. A struct_size
- * below that of the first release or above 4096 is KMS_INVALID_ARGUMENT. No alignment is required.
+ * Requests and infos. Their first member is struct_size = sizeof of the struct; the initializers,
+ * named KMS_..._INIT after the struct, set it and are zeros otherwise, for ever. Zero always means
+ * "the default". Later releases append members: a program that was compiled against this header
+ * works with them unchanged, and what it does not know is zero to the library. A member that a
+ * request has and the loaded library does not know must be zero: KMS_INVALID_ARGUMENT otherwise. Of
+ * an info the library fills what it knows, and zeroes the rest. `reserved` members and unknown
+ * flags must be 0. A struct_size below that of the first release or above 4096 is
+ * KMS_INVALID_ARGUMENT. No alignment is required.
  *
  * Text is NUL-terminated UTF-8. Bytes are a kms_bytes_t: NULL with len 0 is empty.
  *
- * Output buffers are the caller's: a kms_buffer_t with data and capacity; the library sets len. If any
- * buffer of a call is too small the call returns KMS_BUFFER_TOO_SMALL with every len set to what is
- * needed, and nothing was generated, written or counted. data NULL with capacity 0 asks for the sizes.
- * A call that fails leaves the bytes of every output as they were. Outputs must not overlap each other
- * or an input.
+ * Output buffers are the caller's: a kms_buffer_t with data and capacity; the library sets len. If
+ * any buffer of a call is too small the call returns KMS_BUFFER_TOO_SMALL with every len set to
+ * what is needed, and nothing was generated, written or counted. data NULL with capacity 0 asks for
+ * the sizes. A call that fails leaves the bytes of every output as they were, unless its own
+ * documentation says that they are zeroed. Outputs must not overlap each other or an input.
  *
  * Ownership. The library copies what it keeps of its inputs before a call returns. Only handles are
  * freed, with kms_close(). Strings that functions return are static.
  *
- * Threads. A handle may be used by any number of threads at once; kms_close() must not run beside another
- * call on the same handle. The library makes no threads and installs no signal or fork handlers. Do not
- * cancel a thread (pthread_cancel) inside a call.
+ * Threads. A handle may be used by any number of threads at once; kms_close() must not run beside
+ * another call on the same handle. The library makes no threads and installs no signal or fork
+ * handlers. Do not cancel a thread (pthread_cancel) inside a call.
  *
- * Fork. Handles go on working in a child of fork(), with a new generator and its own connection to the
- * store.
+ * Fork. Handles go on working in a child of fork(), with a new generator and its own connection to
+ * the store.
  *
  * Signals. No function may be called from a signal handler.
  *
@@ -127,7 +129,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How functions are imported and called; empty but for Windows. KMS_STATIC: linked to the static library. */
+/* How functions are imported and called; empty but for Windows. Define KMS_STATIC there to link to
+   the static library. */
 #ifdef _WIN32
 #define KMS_CALL __cdecl
 #ifdef KMS_STATIC
