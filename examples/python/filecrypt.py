@@ -133,7 +133,7 @@ def encrypt(kms: libkms.Kms, args: argparse.Namespace) -> None:
     if len(context) != len(args.context):
         raise Refused("--context names one twice")
     with args.input.open("rb") as source, kms.generate_data_key(args.key, context=context) as key:
-        header = Header(kms.generate_random(7), CHUNK_SIZE, bytes(key.ciphertext), pack_context(context))
+        header = Header(bytes(kms.generate_random(7)), CHUNK_SIZE, bytes(key.ciphertext), pack_context(context))
         with replacing(args.output) as target:
             encrypt_stream(AESGCM(key.plaintext), header, source, target)
 
