@@ -171,14 +171,14 @@ fn the_first_page_program_runs() {
         let out = dir.path().join("first");
         let mut compile = compiler();
         compile.arg(format!("-std={standard}")).args(STRICT).arg("-I").arg(root().join("include"));
-        run(compile.arg(&source).arg("-L").arg(&library).arg("-lkms").arg("-o").arg(&out)).expect("to link");
+        run(compile.arg(&source).arg("-L").arg(library).arg("-lkms").arg("-o").arg(&out)).expect("to link");
 
-        let error = run_program(&out, dir.path(), Some(&library)).expect_err("there is no root key yet");
+        let error = run_program(&out, dir.path(), Some(library)).expect_err("there is no root key yet");
         assert!(error.contains("root.key"), "the program does not say what is missing: {error}");
         support::write_root_key(&dir.path().join("root.key"));
         for _ in 0..2 {
             // The second time the store and the key are there already.
-            let output = run_program(&out, dir.path(), Some(&library)).expect("the program to succeed");
+            let output = run_program(&out, dir.path(), Some(library)).expect("the program to succeed");
             assert_eq!(output, "the same data key\n");
         }
         std::fs::remove_file(dir.path().join("keys.db")).expect("the store");

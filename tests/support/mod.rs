@@ -22,27 +22,58 @@ pub fn temp_dir() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary directory")
 }
 
-/// The directory of the libkms.so that this test run built (with the features of the run).
-pub fn built_library_dir() -> PathBuf {
-    let test = std::env::current_exe().expect("the path of this test");
-    let deps = test.parent().expect("target/PROFILE/deps").to_path_buf();
-    assert!(deps.join("libkms.so").exists(), "cargo built no libkms.so in {}", deps.display());
-    deps
+/// A directory of this test program under target/, empty at first use.
+fn own_dir(name: &str) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_CRATE_NAME")).join(name);
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir).expect("to empty a directory of ours");
+    }
+    std::fs::create_dir_all(&dir).expect("a directory under target/tmp");
+    dir
 }
 
-/// A prefix with what `make install` installs: the release build, without test hooks. Once per test program.
-pub fn installed_prefix() -> &'static Path {
-    static INSTALLED: OnceLock<tempfile::TempDir> = OnceLock::new();
-    let dir = INSTALLED.get_or_init(|| {
-        let dir = temp_dir();
-        let mut make = Command::new("make");
-        // Not a part of the make that may have started this test: its job slots are not ours.
-        make.env_remove("MAKEFLAGS").env_remove("MAKELEVEL").env_remove("MFLAGS");
-        make.current_dir(root()).arg("install").arg(format!("PREFIX={}", dir.path().display()));
-        run(&mut make).unwrap_or_else(|e| panic!("make install: {e}"));
+/// The directory to which this test run built the library (with the features of the run).
+fn built_dir() -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
+    test.parent().expect("target/PROFILE/deps").to_path_buf()
+}
+
+/// The static library as cargo builds it, not as it is installed.
+pub fn built_static_library() -> PathBuf {
+    built_dir().join("libkms.a")
+}
+
+/// A directory with the shared library that this test run built, under the names that the linker and the loader look
+/// for.
+pub fn built_library_dir() -> &'static Path {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    DIR.get_or_init(|| {
+        let built = built_dir().join("libkms.so");
+        assert!(built.exists(), "cargo built no {}", built.display());
+        let dir = own_dir("shared");
+        for name in ["libkms.so", "libkms.so.0"] {
+            std::os::unix::fs::symlink(&built, dir.join(name)).expect("a link");
+        }
         dir
-    });
-    dir.path()
+    })
+}
+
+/// `make install` with these variables. It builds the release library, without test hooks, if that is not there.
+pub fn make_install(variables: &[String]) {
+    let mut make = Command::new("make");
+    // Not a part of the make that may have started this test: its job slots are not ours.
+    make.env_remove("MAKEFLAGS").env_remove("MAKELEVEL").env_remove("MFLAGS");
+    run(make.current_dir(root()).arg("install").args(variables)).unwrap_or_else(|e| panic!("make install: {e}"));
+}
+
+/// A prefix with what `make install` installs.
+pub fn installed_prefix() -> &'static Path {
+    static PREFIX: OnceLock<PathBuf> = OnceLock::new();
+    PREFIX.get_or_init(|| {
+        let dir = own_dir("prefix");
+        make_install(&[format!("PREFIX={}", dir.display())]);
+        dir
+    })
 }
 
 pub fn cc() -> Command {

@@ -1,0 +1,67 @@
+# libkms. `make demo` shows it at work, `make test` runs every check, `make install` installs it.
+
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DESTDIR ?=
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+RELEASE := $(TARGET)/release
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+SONAME := libkms.so.0
+
+.PHONY: all build demo test test-long bench header install setup fmt lint clean
+.NOTPARALLEL:
+
+all: build
+
+# The shared library, the static one, and the tools: target/release.
+build:
+	$(CARGO) build --release
+
+# A key store on disk, a data key, a real file encrypted and decrypted: step by step, on the terminal.
+demo:
+	scripts/setup.sh demo
+	scripts/demo.sh
+
+# Every check of this repository, in order, with a summary at the end.
+test:
+	scripts/setup.sh test
+	scripts/test.sh
+
+# What takes too long for every day.
+test-long:
+	$(CARGO) test --release --features test-hooks -- --ignored
+
+bench:
+	$(CARGO) bench
+
+# include/kms.h from src/capi.
+header:
+	$(CARGO) run --quiet --example header
+
+# Header, shared library with its links, static library, pkg-config file.
+install: build
+	install -d "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig"
+	install -m 644 include/kms.h "$(DESTDIR)$(INCLUDEDIR)/kms.h"
+	install -m 755 $(RELEASE)/libkms.so "$(DESTDIR)$(LIBDIR)/$(SONAME).$(VERSION:0.%=%)"
+	ln -sfn $(SONAME).$(VERSION:0.%=%) "$(DESTDIR)$(LIBDIR)/$(SONAME)"
+	ln -sfn $(SONAME) "$(DESTDIR)$(LIBDIR)/libkms.so"
+	scripts/static.sh $(RELEASE)/libkms.a "$(DESTDIR)$(LIBDIR)/libkms.a"
+	chmod 644 "$(DESTDIR)$(LIBDIR)/libkms.a"
+	native=$$(scripts/native-libs.sh) && sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+	    -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' -e "s|@NATIVE_LIBS@|$$native|" \
+	    scripts/kms.pc.in >"$(DESTDIR)$(LIBDIR)/pkgconfig/kms.pc"
+
+# What the demo and the tests need beside Rust, Go, Python, a C compiler and make.
+setup:
+	scripts/setup.sh test
+
+fmt:
+	scripts/lint.sh --fix
+
+lint:
+	scripts/lint.sh
+
+clean:
+	$(CARGO) clean
