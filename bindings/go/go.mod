@@ -1,0 +1,3 @@
+module github.com/libkms/libkms/bindings/go
+
+go 1.24

@@ -1,0 +1,234 @@
+package kms
+
+// #include "crossing.h"
+// #cgo noescape kmsgo_create_key
+// #cgo nocallback kmsgo_create_key
+// #cgo noescape kmsgo_describe_key
+// #cgo nocallback kmsgo_describe_key
+// #cgo noescape kmsgo_create_alias
+// #cgo nocallback kmsgo_create_alias
+// #cgo noescape kmsgo_list_keys
+// #cgo nocallback kmsgo_list_keys
+// #cgo noescape kmsgo_list_aliases
+// #cgo nocallback kmsgo_list_aliases
+import "C"
+
+import (
+	"iter"
+	"time"
+)
+
+// KeyState says whether a key can be used.
+type KeyState uint32
+
+const (
+	KeyStateEnabled         KeyState = C.KMS_KEY_STATE_ENABLED
+	KeyStateDisabled        KeyState = C.KMS_KEY_STATE_DISABLED
+	KeyStatePendingDeletion KeyState = C.KMS_KEY_STATE_PENDING_DELETION
+	KeyStatePendingImport   KeyState = C.KMS_KEY_STATE_PENDING_IMPORT
+)
+
+// Origin says where a key's material comes from.
+type Origin uint32
+
+const (
+	// OriginKMS: the library generates it.
+	OriginKMS Origin = C.KMS_ORIGIN_KMS
+	// OriginExternal: the caller imports it.
+	OriginExternal Origin = C.KMS_ORIGIN_EXTERNAL
+)
+
+// CreateKeyRequest is a KMS key to create.
+type CreateKeyRequest struct {
+	// KeyID is the caller's own id, 1..64 of A-Z a-z 0-9 - _ ; empty: a new UUID.
+	KeyID string
+	// Description has at most 8192 bytes.
+	Description string
+	// Alias is "alias/NAME", to create with the key; empty: none.
+	Alias string
+	// RotationPeriod is after how long the key rotates by itself, in whole seconds, rounded up; 0: never.
+	RotationPeriod time.Duration
+	Origin         Origin
+	// DryRun checks everything and does nothing; see ErrDryRunOK.
+	DryRun bool
+}
+
+// KeyInfo is what there is to know of a key.
+type KeyInfo struct {
+	KeyID            string
+	State            KeyState
+	PrimaryVersionID string
+	// PrimaryVersionNumber counts from 1; 0 while no version has material.
+	PrimaryVersionNumber uint32
+	// Versions is how many the key has ever had.
+	Versions uint32
+	// CreatedAt is in whole seconds.
+	CreatedAt time.Time
+	Origin    Origin
+	// RotationPeriod is 0 if the key does not rotate by itself.
+	RotationPeriod time.Duration
+	Description    string
+}
+
+// keyInfo converts what the library filled; strings are its text buffer.
+func keyInfo(info *C.kms_key_info_t, strings []byte) KeyInfo {
+	return KeyInfo{
+		KeyID:                string(chars(info.key_id[:])),
+		State:                KeyState(info.state),
+		PrimaryVersionID:     string(chars(info.primary_version_id[:])),
+		PrimaryVersionNumber: uint32(info.primary_version_number),
+		Versions:             uint32(info.versions_len),
+		CreatedAt:            time.Unix(int64(info.created_at), 0),
+		Origin:               Origin(info.origin),
+		RotationPeriod:       time.Duration(info.rotation_period_s) * time.Second,
+		Description:          span(info.description, strings),
+	}
+}
+
+// CreateKey creates a KMS key with its first version. It is durable when CreateKey returns.
+func (k *KMS) CreateKey(request CreateKeyRequest) (*KeyInfo, error) {
+	period, err := units("request.rotation_period_s", request.RotationPeriod, time.Second)
+	if err != nil {
+		return nil, err
+	}
+	text := text{}
+	text = text.put(fieldKeyID, request.KeyID)
+	text = text.put(fieldDescription, request.Description)
+	text = text.put(fieldAlias, request.Alias)
+	if err := text.check(); err != nil {
+		return nil, err
+	}
+	var info C.kms_key_info_t
+	err = k.with(func(h C.kmsgo_handle_t) *C.kms_error_t {
+		return C.kmsgo_create_key(h, text.pointer(), period, C.uint32_t(request.Origin),
+			flag(request.DryRun, C.KMS_DRY_RUN), &info)
+	})
+	if err != nil {
+		return nil, err
+	}
+	key := keyInfo(&info, nil)
+	key.Description = request.Description // this call has no text buffer
+	return &key, nil
+}
+
+// KeyRequest is an operation on one key that needs nothing more.
+type KeyRequest struct {
+	// KeyID is the key's id, "alias/NAME", or an ARN of either.
+	KeyID       string
+	GrantTokens []string
+	// DryRun checks everything and does nothing; see ErrDryRunOK.
+	DryRun bool
+}
+
+// DescribeKey describes a key.
+func (k *KMS) DescribeKey(request KeyRequest) (*KeyInfo, error) {
+	text := text{}
+	text = text.put(fieldKeyID, request.KeyID)
+	text = text.putAll(fieldGrantToken, request.GrantTokens)
+	if err := text.check(); err != nil {
+		return nil, err
+	}
+	var info C.kms_key_info_t
+	strings := make([]byte, C.KMS_LIST_MIN_TEXT)
+	err := k.with(func(h C.kmsgo_handle_t) *C.kms_error_t {
+		return C.kmsgo_describe_key(h, text.pointer(), C.size_t(len(request.GrantTokens)),
+			flag(request.DryRun, C.KMS_DRY_RUN), &info, pointer(strings), C.size_t(len(strings)))
+	})
+	if err != nil {
+		return nil, err
+	}
+	key := keyInfo(&info, strings)
+	return &key, nil
+}
+
+// ListKeysRequest says which keys to list: all of them, so far.
+type ListKeysRequest struct{}
+
+// ListKeys lists keys, in an order that is stable but has no meaning. It reads page by page: a key that is created or
+// deleted meanwhile may be seen or not. An error ends the list.
+func (k *KMS) ListKeys(ListKeysRequest) iter.Seq2[KeyInfo, error] {
+	return func(yield func(KeyInfo, error) bool) {
+		strings := make([]byte, C.KMS_LIST_MIN_TEXT)
+		pages(k, yield, func(h C.kmsgo_handle_t, page *C.kms_page_t, items []C.kms_key_info_t) *C.kms_error_t {
+			return C.kmsgo_list_keys(h, page, &items[0], C.size_t(len(items)), pointer(strings), C.size_t(len(strings)))
+		}, func(item *C.kms_key_info_t) KeyInfo { return keyInfo(item, strings) })
+	}
+}
+
+// pages lists items page by page. Between pages, and so whenever the caller's loop runs, the KMS is not held.
+func pages[Item, Info any](k *KMS, yield func(Info, error) bool,
+	list func(C.kmsgo_handle_t, *C.kms_page_t, []Item) *C.kms_error_t, convert func(*Item) Info) {
+	var page C.kms_page_t
+	items := make([]Item, 100)
+	for more := true; more; more = page.more != 0 {
+		err := k.with(func(h C.kmsgo_handle_t) *C.kms_error_t { return list(h, &page, items) })
+		if err != nil {
+			var none Info
+			yield(none, err)
+			return
+		}
+		for i := range items[:page.items_len] {
+			if !yield(convert(&items[i]), nil) {
+				return
+			}
+		}
+	}
+}
+
+// CreateAliasRequest is a further name for a key.
+type CreateAliasRequest struct {
+	// Alias is "alias/" and 1..250 of A-Z a-z 0-9 - _ /
+	Alias string
+	// KeyID is the id or ARN of the key it shall name.
+	KeyID string
+	// DryRun checks everything and does nothing; see ErrDryRunOK.
+	DryRun bool
+}
+
+// CreateAlias gives a key a further name.
+func (k *KMS) CreateAlias(request CreateAliasRequest) error {
+	text := text{}
+	text = text.put(fieldAlias, request.Alias)
+	text = text.put(fieldKeyID, request.KeyID)
+	if err := text.check(); err != nil {
+		return err
+	}
+	return k.with(func(h C.kmsgo_handle_t) *C.kms_error_t {
+		return C.kmsgo_create_alias(h, text.pointer(), flag(request.DryRun, C.KMS_DRY_RUN))
+	})
+}
+
+// ListAliasesRequest says which aliases to list.
+type ListAliasesRequest struct {
+	// KeyID restricts the list to this key's; empty: all.
+	KeyID string
+}
+
+// AliasInfo is an alias and the key it names.
+type AliasInfo struct {
+	Alias string
+	KeyID string
+	// CreatedAt is in whole seconds.
+	CreatedAt time.Time
+}
+
+// ListAliases lists aliases as ListKeys does keys.
+func (k *KMS) ListAliases(request ListAliasesRequest) iter.Seq2[AliasInfo, error] {
+	return func(yield func(AliasInfo, error) bool) {
+		text := text{}
+		text = text.put(fieldKeyID, request.KeyID)
+		if err := text.check(); err != nil {
+			yield(AliasInfo{}, err)
+			return
+		}
+		pages(k, yield, func(h C.kmsgo_handle_t, page *C.kms_page_t, items []C.kms_alias_info_t) *C.kms_error_t {
+			return C.kmsgo_list_aliases(h, text.pointer(), page, &items[0], C.size_t(len(items)))
+		}, func(item *C.kms_alias_info_t) AliasInfo {
+			return AliasInfo{
+				Alias:     string(chars(item.alias[:])),
+				KeyID:     string(chars(item.key_id[:])),
+				CreatedAt: time.Unix(int64(item.created_at), 0),
+			}
+		})
+	}
+}

@@ -1,0 +1,6 @@
+//go:build libkms_pkgconfig
+
+package kms
+
+// #cgo pkg-config: kms
+import "C"
