@@ -10,7 +10,7 @@ RELEASE := $(TARGET)/release
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 SONAME := libkms.so.0
 
-.PHONY: all build demo test test-long bench header install setup fmt lint clean
+.PHONY: all build prefix demo test test-long bench header install setup fmt lint clean
 .NOTPARALLEL:
 
 all: build
@@ -19,15 +19,20 @@ all: build
 build:
 	$(CARGO) build --release
 
+# An installation of its own for the demo and the tests, which find it as users do.
+prefix:
+	@$(MAKE) --no-print-directory install DESTDIR= PREFIX="$(abspath $(TARGET))/prefix" >/dev/null
+
 # A key store on disk, a data key, a real file encrypted and decrypted: step by step, on the terminal.
 demo:
-	scripts/setup.sh demo
-	scripts/demo.sh
+	@scripts/setup.sh demo
+	@$(MAKE) --no-print-directory prefix
+	@scripts/demo.sh
 
-# Every check of this repository, in order, with a summary at the end.
+# Every check of this repository, in order; stops at the first that fails, with a summary.
 test:
-	scripts/setup.sh test
-	scripts/test.sh
+	@scripts/setup.sh test
+	@scripts/test.sh
 
 # What takes too long for every day.
 test-long:
@@ -57,11 +62,15 @@ install: build
 setup:
 	scripts/setup.sh test
 
-fmt:
-	scripts/lint.sh --fix
+# The checks of form only, and what repairs them.
+lint: setup
+	@scripts/test.sh lint
 
-lint:
-	scripts/lint.sh
+fmt: setup
+	$(CARGO) fmt
+	clang-format -i $$(git ls-files '*.c' '*.h' '*.cpp' '*.hpp' ':!include' ':!tools')
+	gofmt -w bindings/go examples/go
+	$(TARGET)/venv/bin/ruff format bindings/python examples/python
 
 clean:
 	$(CARGO) clean

@@ -8,8 +8,8 @@ mod header_gen;
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let written =
-        header_gen::header(root).and_then(|text| std::fs::write(root.join("include/kms.h"), text).map_err(|e| e.to_string()));
+    let written = header_gen::header(root)
+        .and_then(|text| std::fs::write(root.join("include/kms.h"), text).map_err(|e| e.to_string()));
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {

@@ -30,7 +30,8 @@ fn of_platform(model: &Model, word: usize) -> Result<Vec<Layout>, String> {
     let mut known: HashMap<&str, (usize, usize)> = HashMap::new();
     let mut all = Vec::new();
     for (item, members) in model.structs() {
-        let layout = of_struct(members, word, &known).map_err(|e| format!("{} ({} bits): {e}", item.name, word * 8))?;
+        let layout = of_struct(members, word, &known)
+            .map_err(|e| format!("{} ({} bits): {e}", item.name, word * 8))?;
         known.insert(&item.name, (layout.size, layout.align));
         all.push(layout);
     }

@@ -76,10 +76,6 @@ impl Model {
             _ => None,
         })
     }
-
-    pub fn functions(&self) -> impl Iterator<Item = &Item> {
-        self.items.iter().filter(|item| matches!(item.kind, Kind::Function { .. }))
-    }
 }
 
 fn unknown(line: &str) -> String {

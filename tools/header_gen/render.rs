@@ -22,7 +22,12 @@ pub fn render(model: &Model) -> Result<String, String> {
                 out += &format!("\n{}typedef {} {};\n", comment(&item.doc), c_type(ty), item.name);
             }
             Kind::Opaque => {
-                out += &format!("\n{}typedef struct {} {};\n", comment(&item.doc), opaque_tag(&item.name)?, item.name);
+                out += &format!(
+                    "\n{}typedef struct {} {};\n",
+                    comment(&item.doc),
+                    opaque_tag(&item.name)?,
+                    item.name
+                );
             }
             Kind::Struct { members } => structure(&mut out, model, item, members)?,
             Kind::Constant { .. } | Kind::Function { .. } => {}
@@ -64,7 +69,8 @@ fn constant(out: &mut String, item: &Item, value: &str) {
 fn structure(out: &mut String, model: &Model, item: &Item, members: &[Variable]) -> Result<(), String> {
     let tag = struct_tag(&item.name)?;
     *out += &format!("\n{}typedef struct {tag} {{\n", comment(&item.doc));
-    let declarations: Vec<String> = members.iter().map(|member| format!("  {};", declaration(member))).collect();
+    let declarations: Vec<String> =
+        members.iter().map(|member| format!("  {};", declaration(member))).collect();
     let column = declarations.iter().map(String::len).max().unwrap_or(0) + 2;
     for (member, declaration) in members.iter().zip(&declarations) {
         if member.doc.is_empty() {
@@ -88,7 +94,9 @@ fn initializer(model: &Model, name: &str, tag: &str, members: &[Variable]) -> Re
     let values = format!("{{sizeof({name}), {}}}", zeros.join(", "));
     let macro_name = tag.trim_start_matches("kms_").to_uppercase();
     let lines = fill(&values, WIDTH - 5).join(" \\\n    ");
-    Ok(format!("\n/** Initializes a {name}: struct_size, and zeros. */\n#define KMS_{macro_name}_INIT \\\n  {lines}\n"))
+    Ok(format!(
+        "\n/** Initializes a {name}: struct_size, and zeros. */\n#define KMS_{macro_name}_INIT \\\n  {lines}\n"
+    ))
 }
 
 fn zero(model: &Model, member: &Variable) -> Result<String, String> {
@@ -191,7 +199,8 @@ fn comment(doc: &Doc) -> String {
     match lines.as_slice() {
         [one] if one.len() + 8 <= WIDTH => format!("/** {one} */\n"),
         _ => {
-            let body: String = lines.iter().map(|line| format!(" * {line}").trim_end().to_string() + "\n").collect();
+            let body: String =
+                lines.iter().map(|line| format!(" * {line}").trim_end().to_string() + "\n").collect();
             format!("/**\n{body} */\n")
         }
     }

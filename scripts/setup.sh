@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Installs what `make demo` and `make test` need beside Rust, Go, Python, a C compiler and make: scripts/setup.sh demo|test
+#
+# System packages come from apt-get if that can be run without a password, else the command to run is printed; Python's
+# tools go into a virtual environment under target/. Where everything is there, nothing is done and no network is used.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+what=${1:?demo or test}
+target=${CARGO_TARGET_DIR:-target}
+
+missing=()
+need() { # need PACKAGE COMMAND...: the package is missing if the command fails
+    local package=$1
+    shift
+    "$@" >/dev/null 2>&1 || missing+=("$package")
+}
+links() { # links FLAGS...: whether the C compiler finds what a program with these flags needs
+    echo 'int main(void) { return 0; }' | cc -x c - -x none -o /dev/null "$@"
+}
+
+for tool in cargo:Rust cc:"a C compiler"; do
+    command -v "${tool%%:*}" >/dev/null || { echo "setup: ${tool#*:} (${tool%%:*}) is needed first" >&2; exit 1; }
+done
+need libc6-dev links -lm
+need binutils sh -c 'command -v ld && command -v objcopy && command -v readelf'
+need pkg-config command -v pkg-config
+need libssl-dev sh -c 'echo "#include <openssl/evp.h>" | cc -E -x c -'
+if [ "$what" = test ]; then
+    for tool in go:Go python3:Python; do
+        command -v "${tool%%:*}" >/dev/null || { echo "setup: ${tool#*:} (${tool%%:*}) is needed first" >&2; exit 1; }
+    done
+    need g++ command -v c++
+    need valgrind command -v valgrind
+    need sqlite3 command -v sqlite3
+    need clang-format command -v clang-format
+    need python3-venv python3 -c 'import ensurepip, venv'
+fi
+
+if [ ${#missing[@]} -gt 0 ]; then
+    install="apt-get install -y --no-install-recommends ${missing[*]}"
+    if ! command -v apt-get >/dev/null; then
+        echo "setup: please install: ${missing[*]} (these are Debian's names)" >&2
+        exit 1
+    elif [ "$(id -u)" = 0 ]; then
+        root=()
+    elif sudo -n true 2>/dev/null; then
+        root=(sudo -n)
+    else
+        echo "setup: please run: sudo $install" >&2
+        exit 1
+    fi
+    echo "setup: $install"
+    "${root[@]}" apt-get update -q
+    # shellcheck disable=SC2086 # a list of words
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive $install
+fi
+
+[ "$what" = test ] || exit 0
+
+for component in rustfmt:fmt clippy:clippy; do
+    cargo "${component#*:}" --version >/dev/null 2>&1 || rustup component add "${component%%:*}"
+done
+
+venv=$target/venv
+if ! cmp -s scripts/requirements.txt "$venv/requirements.txt" || ! "$venv/bin/python" -c 'import pytest' 2>/dev/null; then
+    echo "setup: Python's tools into $venv"
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r scripts/requirements.txt
+    cp scripts/requirements.txt "$venv/requirements.txt"
+fi

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Every check of this repository, in order, each under a heading: scripts/test.sh [lint]
+# Stops at the first that fails; the summary says what passed, what failed, and what was not reached.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+prefix=$target/prefix
+venv=$target/venv/bin
+export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+# The Go bindings, as a user of an installed libkms builds them.
+go_env=(env CGO_ENABLED=1 LD_LIBRARY_PATH="$prefix/lib")
+go_tags=libkms_pkgconfig
+
+c_files() { git ls-files --cached --others --exclude-standard '*.c' '*.h' '*.cpp' '*.hpp' ':!include' ':!tools'; }
+
+rust_format() { cargo fmt --check; }
+c_format() { c_files | xargs clang-format --dry-run --Werror; }
+clippy() {
+    cargo clippy --quiet -- -D warnings &&
+        cargo clippy --quiet --all-targets --features test-hooks -- -D warnings &&
+        cargo clippy --quiet --no-default-features -- -D warnings
+}
+python_lint() {
+    "$venv/ruff" check bindings/python examples/python &&
+        "$venv/ruff" format --check bindings/python examples/python &&
+        (cd bindings/python && "$venv/mypy" --strict)
+}
+go_format() {
+    local files
+    files=$(gofmt -l bindings/go examples/go) && [ -z "$files" ] || { echo "gofmt: $files"; return 1; }
+}
+licences() {
+    if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed"; fi
+}
+release() { make --no-print-directory prefix; }
+go_vet() {
+    (cd bindings/go && "${go_env[@]}" go vet -tags "$go_tags" ./...) &&
+        (cd examples/go && "${go_env[@]}" go vet -tags "$go_tags" ./...)
+}
+rust_tests() { cargo test --features test-hooks; }
+python_tests() { (cd bindings/python && LIBKMS_PATH="$prefix/lib/libkms.so.0" "$venv/python" -m pytest); }
+go_tests() {
+    (cd bindings/go && "${go_env[@]}" GODEBUG=cgocheck=1 go test -race -tags "$go_tags" ./...) &&
+        (cd examples/go && "${go_env[@]}" GODEBUG=cgocheck=1 go test -race -tags "$go_tags" ./...)
+}
+
+lint_steps=(rust_format c_format clippy python_lint go_format licences)
+all_steps=("${lint_steps[@]}" release go_vet rust_tests python_tests go_tests)
+steps=("${all_steps[@]}")
+[ "${1:-}" = lint ] && steps=("${lint_steps[@]}")
+
+summary=()
+failed=0
+for step in "${steps[@]}"; do
+    if [ "$failed" = 1 ]; then
+        summary+=("not run  $step")
+        continue
+    fi
+    printf '\n==> %s\n' "$step"
+    start=$SECONDS
+    if "$step"; then result=passed; else result=FAILED failed=1; fi
+    summary+=("$result   $step ($((SECONDS - start)) s)")
+done
+printf '\n==> summary\n'
+printf '%s\n' "${summary[@]}"
+exit "$failed"
