@@ -57,8 +57,10 @@ fn assertions(layouts: &Layouts) -> String {
     for (name, layout) in layouts {
         text += &format!("_Static_assert(sizeof({name}) == {}, \"{name}\");\n", layout.size);
         for (member, (offset, size)) in &layout.members {
-            text += &format!("_Static_assert(offsetof({name}, {member}) == {offset}, \"{name}.{member}\");\n");
-            text += &format!("_Static_assert(sizeof((({name} *)0)->{member}) == {size}, \"{name}.{member}\");\n");
+            text +=
+                &format!("_Static_assert(offsetof({name}, {member}) == {offset}, \"{name}.{member}\");\n");
+            text +=
+                &format!("_Static_assert(sizeof((({name} *)0)->{member}) == {size}, \"{name}.{member}\");\n");
         }
     }
     text
@@ -193,7 +195,8 @@ fn a_difference_from_rust_is_noticed() {
 
 /// A C program that asks the library for every size, and answers how many are not the header's.
 fn size_questions(layouts: &Layouts, wrong_by: usize) -> String {
-    let mut text = String::from("#include <kms.h>\n#include <stdio.h>\n\nint main(void)\n{\n  int wrong = 0;\n");
+    let mut text =
+        String::from("#include <kms.h>\n#include <stdio.h>\n\nint main(void)\n{\n  int wrong = 0;\n");
     for name in layouts.keys() {
         text += &format!("  wrong += kms_struct_size(\"{name}\") != sizeof({name}) + {wrong_by};\n");
     }

@@ -20,7 +20,11 @@ fn header_functions(header: &str) -> Names {
 /// The names in the output of nm: its last column, files and empty lines left out.
 fn nm(file: &Path, options: &[&str]) -> Names {
     let output = run(Command::new("nm").args(options).arg(file)).expect("nm");
-    output.lines().filter(|line| line.contains(' ')).filter_map(|line| Some(line.rsplit(' ').next()?.into())).collect()
+    output
+        .lines()
+        .filter(|line| line.contains(' '))
+        .filter_map(|line| Some(line.rsplit(' ').next()?.into()))
+        .collect()
 }
 
 fn shared_exports() -> Names {
@@ -33,8 +37,10 @@ fn static_globals(library: &Path) -> Names {
 
 /// What is exported but not in the header, and the other way round.
 fn faults(exported: &Names, declared: &Names) -> Vec<String> {
-    let extra = exported.difference(declared).map(|name| format!("{name} is exported, but not in the header"));
-    let missing = declared.difference(exported).map(|name| format!("{name} is in the header, but not exported"));
+    let extra =
+        exported.difference(declared).map(|name| format!("{name} is exported, but not in the header"));
+    let missing =
+        declared.difference(exported).map(|name| format!("{name} is in the header, but not exported"));
     extra.chain(missing).collect()
 }
 
@@ -149,7 +155,8 @@ fn the_loader_sees_what_was_promised() {
 #[test]
 fn another_way_to_load_is_noticed() {
     let dir = support::temp_dir();
-    let source = support::write(dir.path().join("other.c"), "#include <dlfcn.h>\nint other(void) { return 0; }\n");
+    let source =
+        support::write(dir.path().join("other.c"), "#include <dlfcn.h>\nint other(void) { return 0; }\n");
     let other = dir.path().join("other.so");
     let mut link = support::cc();
     link.args(["-shared", "-fPIC", "-Wl,-soname,libkms.so.1", "-Wl,-z,lazy"]).arg(source);
@@ -158,7 +165,12 @@ fn another_way_to_load_is_noticed() {
     run(link.arg("-o").arg(&other)).expect("to link");
     assert_eq!(
         loading_faults(&other),
-        ["the SONAME is not libkms.so.0", "it can be unloaded", "its symbols are bound lazily", "it needs libneeded.so"]
+        [
+            "the SONAME is not libkms.so.0",
+            "it can be unloaded",
+            "its symbols are bound lazily",
+            "it needs libneeded.so"
+        ]
     );
 }
 

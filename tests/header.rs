@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-mod support;
 #[path = "../tools/header_gen/mod.rs"]
 #[allow(dead_code)]
 mod header_gen;
+mod support;
 
 use header_gen::model::{Kind, Model};
 use support::{STRICT, cc, committed_header, cxx, root, run, run_program, standard, temp_dir, write};
@@ -154,7 +154,8 @@ fn every_initializer_is_zeros_plus_struct_size() {
     let source = write(dir.path().join("source"), &program);
     for compiler in [cc, cxx] {
         let out = dir.path().join("initializers");
-        run(compiler().arg("-I").arg(root().join("include")).arg(&source).arg("-o").arg(&out)).expect("to compile");
+        run(compiler().arg("-I").arg(root().join("include")).arg(&source).arg("-o").arg(&out))
+            .expect("to compile");
         run_program(&out, dir.path(), None).expect("every initializer to be zeros plus struct_size");
     }
 }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 mod support;
-use support::{STRICT, built_static_library, cc, cxx, installed_prefix, make_install, run, run_program, temp_dir, write};
+use support::{
+    STRICT, built_static_library, cc, cxx, installed_prefix, make_install, run, run_program, temp_dir, write,
+};
 
 /// Opens a store on disk, so that the library's own SQLite is at work, and compares versions.
 const PROGRAM: &str = r#"
@@ -57,7 +59,12 @@ fn pkg_config(prefix: &Path, options: &[&str]) -> Vec<String> {
 }
 
 /// Builds `PROGRAM` in `dir` with further sources and objects, and these options of compiler and linker after them.
-fn build(compiler: fn() -> Command, dir: &Path, others: &[PathBuf], options: &[String]) -> Result<PathBuf, String> {
+fn build(
+    compiler: fn() -> Command,
+    dir: &Path,
+    others: &[PathBuf],
+    options: &[String],
+) -> Result<PathBuf, String> {
     let source = write(dir.join("program.c"), PROGRAM);
     let out = dir.join("program");
     let mut compile = compiler();
@@ -77,7 +84,8 @@ fn shared() {
     let prefix = installed_prefix();
     for compiler in [cc, cxx] {
         let dir = temp_dir();
-        let program = build(compiler, dir.path(), &[], &pkg_config(prefix, &["--cflags", "--libs"])).expect("to build");
+        let program =
+            build(compiler, dir.path(), &[], &pkg_config(prefix, &["--cflags", "--libs"])).expect("to build");
         assert!(needs_libkms(&program));
         let run = |library_dir: Option<&Path>| run_program(&program, dir.path(), library_dir);
         assert_eq!(run(Some(&prefix.join("lib"))).expect("to run"), expected());
@@ -154,7 +162,8 @@ fn beside_another_sqlite() {
     let prefix = installed_prefix();
     for options in [static_libkms(prefix), pkg_config(prefix, &["--cflags", "--libs"])] {
         let dir = temp_dir();
-        let program = build(cc, dir.path(), &[other_sqlite(dir.path())], &options).expect("no clash of names");
+        let program =
+            build(cc, dir.path(), &[other_sqlite(dir.path())], &options).expect("no clash of names");
         let output = run_program(&program, dir.path(), Some(&prefix.join("lib")));
         assert_eq!(output.expect("libkms to use its own SQLite"), expected());
     }

@@ -63,7 +63,8 @@ pub fn make_install(variables: &[String]) {
     let mut make = Command::new("make");
     // Not a part of the make that may have started this test: its job slots are not ours.
     make.env_remove("MAKEFLAGS").env_remove("MAKELEVEL").env_remove("MFLAGS");
-    run(make.current_dir(root()).arg("install").args(variables)).unwrap_or_else(|e| panic!("make install: {e}"));
+    run(make.current_dir(root()).arg("install").args(variables))
+        .unwrap_or_else(|e| panic!("make install: {e}"));
 }
 
 /// A prefix with what `make install` installs.
@@ -112,7 +113,11 @@ pub fn run(command: &mut Command) -> Result<String, String> {
 }
 
 /// A program linked against the library of this test run is found and run in `dir`.
-pub fn run_program(program: impl AsRef<OsStr>, dir: &Path, library_dir: Option<&Path>) -> Result<String, String> {
+pub fn run_program(
+    program: impl AsRef<OsStr>,
+    dir: &Path,
+    library_dir: Option<&Path>,
+) -> Result<String, String> {
     let mut command = Command::new(program);
     command.current_dir(dir);
     match library_dir {
@@ -139,7 +144,11 @@ pub fn first_page_program(header: &str) -> String {
 pub fn write_root_key(path: &Path) {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).expect("the root key's file");
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .expect("the root key's file");
     file.write_all(&[0x5a; 32]).expect("the root key");
 }
