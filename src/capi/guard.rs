@@ -1,0 +1,118 @@
+//! The boundary every export stands behind: no panic crosses it, and each failure fills the caller's kms_error_t.
+
+use std::cell::Cell;
+use std::ffi::c_char;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::constants::{KMS_ERROR_RETRYABLE, KMS_OK};
+use super::types::{kms_error_t, kms_status_t};
+use crate::crypto::uuid;
+use crate::error::{Error, Result};
+
+thread_local! {
+    /// Whether this thread is inside an export, so that the hook below knows whose panic it sees.
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs an export's body; turns its error, or its panic, into a status and a filled `error`.
+pub(super) fn guard(
+    function: &'static str,
+    error: *mut kms_error_t,
+    body: impl FnOnce() -> Result<()>,
+) -> kms_status_t {
+    let outer = GUARDED.replace(true);
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        #[cfg(feature = "test-hooks")]
+        crate::test_hooks::panic_if_asked(function);
+        body()
+    }));
+    GUARDED.set(outer);
+    match outcome {
+        Ok(Ok(())) => {
+            succeed(error);
+            KMS_OK
+        }
+        Ok(Err(failure)) => fail(error, &failure),
+        Err(payload) => {
+            // The payload is dropped unread (its text could quote data), in a guard of its own: a Drop may panic too.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+            fail(error, &Error::Internal(function))
+        }
+    }
+}
+
+/// Keeps panics inside a guard from being printed: the library prints nothing. Chained, so that a Rust host's
+/// own panics still reach the host's hook. Called by the first kms_open; the loser of a race does nothing.
+pub(crate) fn silence_guarded_panics() {
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if !INSTALLED.swap(true, Ordering::Relaxed) {
+        let previous = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !GUARDED.get() {
+                previous(info);
+            }
+        }));
+    }
+}
+
+fn succeed(error: *mut kms_error_t) {
+    if !error.is_null() {
+        // SAFETY: the caller gives a kms_error_t or NULL; unaligned writes ask nothing of its address.
+        unsafe {
+            (&raw mut (*error).status).write_unaligned(KMS_OK);
+            (&raw mut (*error).message).cast::<c_char>().write_unaligned(0);
+        }
+    }
+}
+
+fn fail(error: *mut kms_error_t, failure: &Error) -> kms_status_t {
+    let status = failure.status() as kms_status_t;
+    if error.is_null() {
+        return status;
+    }
+    let mut filled = kms_error_t {
+        status,
+        detail: failure.detail() as u32,
+        native_code: failure.native_code(),
+        flags: if failure.is_retryable() { KMS_ERROR_RETRYABLE } else { 0 },
+        reserved: 0,
+        request_id: [0; 40],
+        message: [0; 448],
+    };
+    copy_text(&mut filled.request_id, uuid::random_text().as_deref().unwrap_or(""));
+    copy_text(&mut filled.message, &failure.to_string());
+    // SAFETY: as in succeed.
+    unsafe { error.write_unaligned(filled) };
+    status
+}
+
+/// Copies text with a NUL after it: control characters escaped, cut at a character where it does not fit.
+pub(super) fn copy_text(target: &mut [c_char], text: &str) {
+    let mut room = target.len().saturating_sub(1);
+    let mut cells = target.iter_mut();
+    let mut utf8 = [0; 4];
+    for character in text.chars() {
+        let mut put = |bytes: &[u8]| {
+            let fits = bytes.len() <= room;
+            if fits {
+                room -= bytes.len();
+                for (cell, byte) in cells.by_ref().zip(bytes) {
+                    *cell = *byte as c_char;
+                }
+            }
+            fits
+        };
+        let fits = if character.is_control() {
+            put(character.escape_unicode().to_string().as_bytes())
+        } else {
+            put(character.encode_utf8(&mut utf8).as_bytes())
+        };
+        if !fits {
+            break;
+        }
+    }
+    if let Some(cell) = cells.next() {
+        *cell = 0;
+    }
+}

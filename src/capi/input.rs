@@ -1,0 +1,183 @@
+//! From C to Rust: request structs, strings, bytes, contexts, each checked before it is believed.
+
+use std::ffi::{CStr, c_char};
+use std::mem::MaybeUninit;
+
+use smallvec::SmallVec;
+
+use super::types::{kms_bytes_t, kms_context_entry_t, kms_t};
+use crate::crypto::aad::{Aad, Context};
+use crate::engine::{GrantTokens, Kms};
+use crate::error::{Error, Result};
+
+/// No struct of this ABI will ever be longer; a larger struct_size is a caller's mistake and is not read.
+pub(super) const MAX_STRUCT_SIZE: usize = 4096;
+
+/// A struct that starts with struct_size and may grow at its end. All bits zero is a valid value of it.
+pub(super) trait Extensible: Copy {
+    /// The parameter's name in messages.
+    const NAME: &'static str;
+    /// Its size in the first release that had it; a caller cannot have a smaller one.
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
+/// Reads struct_size, and refuses NULL and sizes that no release ever had.
+///
+/// # Safety
+/// `pointer` is NULL or points to at least a size_t.
+pub(super) unsafe fn struct_size<T: Extensible>(pointer: *const T) -> Result<usize> {
+    if pointer.is_null() {
+        return Err(Error::argument(format!("{}: is NULL; it is required", T::NAME)));
+    }
+    // SAFETY: promised by the caller; the address may be unaligned.
+    let size = unsafe { pointer.cast::<usize>().read_unaligned() };
+    if size < T::FIRST_SIZE || size > MAX_STRUCT_SIZE {
+        return Err(Error::argument(format!(
+            "{}.struct_size: is {size}, expected {} to {MAX_STRUCT_SIZE}; use the struct's _INIT",
+            T::NAME,
+            T::FIRST_SIZE
+        )));
+    }
+    Ok(size)
+}
+
+/// Copies a request struct bytewise: what an older caller leaves out is zero, what a newer one adds must be zero.
+///
+/// # Safety
+/// `pointer` is NULL or points to struct_size readable bytes.
+pub(super) unsafe fn request<T: Extensible>(pointer: *const T) -> Result<T> {
+    // SAFETY: promised by the caller.
+    let size = unsafe { struct_size(pointer) }?;
+    let known = size.min(size_of::<T>());
+    let mut copy = MaybeUninit::<T>::zeroed();
+    // SAFETY: both sides have `known` bytes, and the copy is new memory.
+    unsafe { std::ptr::copy_nonoverlapping(pointer.cast::<u8>(), copy.as_mut_ptr().cast::<u8>(), known) };
+    for offset in known..size {
+        // SAFETY: offset < struct_size.
+        if unsafe { pointer.cast::<u8>().add(offset).read() } != 0 {
+            return Err(Error::argument(format!(
+                "{}: has a non-zero field that this version of the library does not know",
+                T::NAME
+            )));
+        }
+    }
+    // SAFETY: an Extensible is valid as all zeros and as whatever integers and pointers its caller put in.
+    Ok(unsafe { copy.assume_init() })
+}
+
+/// # Safety
+/// `pointer` is NULL or a handle from kms_open that is not closed.
+pub(super) unsafe fn handle<'a>(pointer: *mut kms_t) -> Result<&'a Kms> {
+    // SAFETY: promised by the caller.
+    match unsafe { pointer.as_ref() } {
+        Some(handle) => Ok(&handle.kms),
+        None => Err(Error::argument("kms: is NULL; a handle from kms_open is required")),
+    }
+}
+
+pub(super) fn reserved(name: &'static str, value: u32) -> Result<()> {
+    if value == 0 { Ok(()) } else { Err(Error::argument(format!("{name}: is {value}, must be 0"))) }
+}
+
+pub(super) fn no_flags(name: &'static str, value: u32) -> Result<()> {
+    if value == 0 { Ok(()) } else { Err(Error::argument(format!("{name}: {value:#x} has unknown bits"))) }
+}
+
+/// # Safety
+/// `pointer` is NULL or a NUL-terminated string that lives as long as the request.
+pub(super) unsafe fn optional_str<'a>(name: &'static str, pointer: *const c_char) -> Result<Option<&'a str>> {
+    if pointer.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: promised by the caller.
+    let text = unsafe { CStr::from_ptr(pointer) };
+    match text.to_str() {
+        Ok(text) => Ok(Some(text)),
+        Err(_) => Err(Error::argument(format!("{name}: is not valid UTF-8"))),
+    }
+}
+
+/// # Safety
+/// As optional_str.
+pub(super) unsafe fn required_str<'a>(name: &'static str, pointer: *const c_char) -> Result<&'a str> {
+    // SAFETY: promised by the caller.
+    unsafe { optional_str(name, pointer) }?
+        .ok_or_else(|| Error::argument(format!("{name}: is NULL; it is required")))
+}
+
+/// # Safety
+/// `bytes.data` is NULL or points to `bytes.len` readable bytes that live as long as the request.
+pub(super) unsafe fn bytes<'a>(name: &'static str, bytes: kms_bytes_t) -> Result<&'a [u8]> {
+    if bytes.data.is_null() {
+        return if bytes.len == 0 {
+            Ok(&[])
+        } else {
+            Err(Error::argument(format!("{name}: data is NULL, but len is {}", bytes.len)))
+        };
+    }
+    if bytes.len > isize::MAX as usize {
+        return Err(Error::argument(format!("{name}: len {} is no length", bytes.len)));
+    }
+    // SAFETY: promised by the caller.
+    Ok(unsafe { std::slice::from_raw_parts(bytes.data, bytes.len) })
+}
+
+/// Raw AAD or a context; both at once are refused.
+///
+/// # Safety
+/// As bytes; `context` points to `context_len` entries of NUL-terminated strings.
+pub(super) unsafe fn aad<'a>(
+    raw: kms_bytes_t,
+    context: *const kms_context_entry_t,
+    context_len: usize,
+) -> Result<Aad<'a>> {
+    // SAFETY: promised by the caller.
+    let raw = unsafe { bytes("request.aad", raw) }?;
+    if context_len == 0 {
+        return Aad::raw(raw);
+    }
+    if !raw.is_empty() {
+        return Err(Error::argument("request.aad: and request.context are both given; give one"));
+    }
+    if context.is_null() {
+        return Err(Error::argument(format!("request.context: is NULL, but context_len is {context_len}")));
+    }
+    Context::check_len(context_len)?;
+    let mut pairs = SmallVec::new();
+    for index in 0..context_len {
+        // SAFETY: index < context_len entries, promised by the caller.
+        let entry = unsafe { context.add(index).read_unaligned() };
+        // SAFETY: promised by the caller.
+        let pair = unsafe {
+            (
+                required_str("request.context[].key", entry.key)?,
+                required_str("request.context[].value", entry.value)?,
+            )
+        };
+        pairs.push(pair);
+    }
+    Ok(Aad::Context(Context::new(pairs)?))
+}
+
+/// # Safety
+/// `tokens` points to `len` NUL-terminated strings.
+pub(super) unsafe fn grant_tokens<'a>(tokens: *const *const c_char, len: usize) -> Result<GrantTokens<'a>> {
+    let mut list = GrantTokens::new();
+    if len == 0 {
+        return Ok(list);
+    }
+    if tokens.is_null() {
+        return Err(Error::argument(format!("request.grant_tokens: is NULL, but grant_tokens_len is {len}")));
+    }
+    if len > super::constants::KMS_MAX_GRANT_TOKENS {
+        return Err(Error::argument(format!(
+            "request.grant_tokens_len: is {len}, at most {} are allowed",
+            super::constants::KMS_MAX_GRANT_TOKENS
+        )));
+    }
+    for index in 0..len {
+        // SAFETY: index < len pointers, each to a NUL-terminated string, promised by the caller.
+        list.push(unsafe { required_str("request.grant_tokens[]", tokens.add(index).read_unaligned()) }?);
+    }
+    Ok(list)
+}

@@ -1,0 +1,314 @@
+//! KMS keys and their aliases.
+
+use std::ffi::c_char;
+
+use super::guard::guard;
+use super::input::{self, Extensible};
+use super::items::{Info, List};
+use super::types::{kms_buffer_t, kms_error_t, kms_page_t, kms_span_t, kms_status_t, kms_t};
+use crate::engine::CreateKeyRequest;
+
+/// A KMS key to create. All zeros but struct_size is a good request: a key with a new UUID as its id.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct kms_create_key_request_t {
+    pub struct_size: usize,
+    /// The caller's own id, 1..64 of A-Z a-z 0-9 - _ ; NULL = a new UUID.
+    pub key_id: *const c_char,
+    /// At most KMS_MAX_DESCRIPTION_SIZE bytes, or NULL.
+    pub description: *const c_char,
+    /// "alias/NAME" to create with the key, or NULL.
+    pub alias: *const c_char,
+    /// Seconds after which the key rotates by itself; 0 = never.
+    pub rotation_period_s: u32,
+    /// KMS_ORIGIN_*.
+    pub origin: u32,
+    /// KMS_DRY_RUN.
+    pub flags: u32,
+    pub reserved: u32,
+}
+
+impl Extensible for kms_create_key_request_t {
+    const NAME: &'static str = "request";
+}
+
+/// An operation on one key, or one version of it, that needs nothing more.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct kms_key_request_t {
+    pub struct_size: usize,
+    /// The key's id, "alias/NAME", or an ARN of either; required.
+    pub key_id: *const c_char,
+    /// Only where the operation is on a version.
+    pub version_id: *const c_char,
+    pub grant_tokens: *const *const c_char,
+    pub grant_tokens_len: usize,
+    /// KMS_DRY_RUN.
+    pub flags: u32,
+    pub reserved: u32,
+}
+
+impl Extensible for kms_key_request_t {
+    const NAME: &'static str = "request";
+}
+
+/// What there is to know of a key.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct kms_key_info_t {
+    pub struct_size: usize,
+    pub key_id: [c_char; 65],
+    pub reserved0: [c_char; 3],
+    /// KMS_KEY_STATE_*.
+    pub state: u32,
+    pub primary_version_id: [c_char; 65],
+    pub reserved1: [c_char; 7],
+    /// Keeps the 8-byte members aligned on 32-bit machines.
+    pub reserved2: usize,
+    /// Unix time in seconds.
+    pub created_at: i64,
+    /// Number of the primary version, from 1; 0 while none has material.
+    pub primary_version_number: u32,
+    /// Versions that the key has ever had.
+    pub versions_len: u32,
+    /// KMS_ORIGIN_*.
+    pub origin: u32,
+    /// Seconds; 0 = the key does not rotate by itself.
+    pub rotation_period_s: u32,
+    /// In the text buffer of the call; 0,0 where the call has none or there is no description.
+    pub description: kms_span_t,
+}
+
+impl Extensible for kms_key_info_t {
+    const NAME: &'static str = "info";
+}
+
+/// Which keys to list.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct kms_list_keys_request_t {
+    pub struct_size: usize,
+    /// No flag is defined yet.
+    pub flags: u32,
+    pub reserved: u32,
+}
+
+impl Extensible for kms_list_keys_request_t {
+    const NAME: &'static str = "request";
+}
+
+/// An alias to create.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct kms_create_alias_request_t {
+    pub struct_size: usize,
+    /// "alias/" and 1..250 of A-Z a-z 0-9 - _ / ; required.
+    pub alias: *const c_char,
+    /// Id or ARN of the key it shall name; required.
+    pub key_id: *const c_char,
+    /// KMS_DRY_RUN.
+    pub flags: u32,
+    pub reserved: u32,
+}
+
+impl Extensible for kms_create_alias_request_t {
+    const NAME: &'static str = "request";
+}
+
+/// Which aliases to list.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct kms_list_aliases_request_t {
+    pub struct_size: usize,
+    /// Only this key's; NULL = all.
+    pub key_id: *const c_char,
+    /// No flag is defined yet.
+    pub flags: u32,
+    pub reserved: u32,
+}
+
+impl Extensible for kms_list_aliases_request_t {
+    const NAME: &'static str = "request";
+}
+
+/// An alias and the key it names.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct kms_alias_info_t {
+    pub struct_size: usize,
+    pub alias: [c_char; 257],
+    pub key_id: [c_char; 65],
+    pub reserved0: [c_char; 6],
+    /// Keeps the 8-byte members aligned on 32-bit machines.
+    pub reserved2: usize,
+    /// Unix time in seconds.
+    pub created_at: i64,
+}
+
+impl Extensible for kms_alias_info_t {
+    const NAME: &'static str = "items";
+}
+
+/// Creates a KMS key with its first version. It is durable when the call returns.
+///
+/// \param request  required
+/// \param info     NULL = not wanted; its description span is 0,0
+/// \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_ALREADY_EXISTS (id or alias); KMS_READ_ONLY;
+///   KMS_UNSUPPORTED (an origin or a rotation period that this library does not know); KMS_LIMIT_EXCEEDED;
+///   KMS_ACCESS_DENIED; KMS_KEY_UNAVAILABLE; KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR; KMS_CORRUPT_STORE;
+///   KMS_OUT_OF_MEMORY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kms_create_key(
+    kms: *mut kms_t,
+    request: *const kms_create_key_request_t,
+    info: *mut kms_key_info_t,
+    error: *mut kms_error_t,
+) -> kms_status_t {
+    guard("kms_create_key", error, || {
+        // SAFETY: the caller gives a live handle, structs of struct_size bytes and NUL-terminated strings.
+        unsafe {
+            let kms = input::handle(kms)?;
+            let raw = input::request(request)?;
+            let info = Info::new(info)?;
+            input::reserved("request.reserved", raw.reserved)?;
+            let key = kms.create_key(&CreateKeyRequest {
+                key_id: input::optional_str("request.key_id", raw.key_id)?,
+                description: input::optional_str("request.description", raw.description)?,
+                alias: input::optional_str("request.alias", raw.alias)?,
+                rotation_period_s: raw.rotation_period_s,
+                origin: raw.origin,
+                flags: raw.flags,
+            })?;
+            info.key(&key);
+            Ok(())
+        }
+    })
+}
+
+/// Describes a key.
+///
+/// \param request  version_id must be NULL
+/// \param info     required
+/// \param text     takes the description; NULL = not wanted
+/// \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_BUFFER_TOO_SMALL (text); KMS_NOT_FOUND;
+///   KMS_INVALID_GRANT_TOKEN; KMS_ACCESS_DENIED; KMS_KEY_UNAVAILABLE; KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR;
+///   KMS_CORRUPT_STORE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kms_describe_key(
+    kms: *mut kms_t,
+    request: *const kms_key_request_t,
+    info: *mut kms_key_info_t,
+    text: *mut kms_buffer_t,
+    error: *mut kms_error_t,
+) -> kms_status_t {
+    guard("kms_describe_key", error, || {
+        // SAFETY: as in kms_create_key; a text buffer of capacity bytes.
+        unsafe {
+            let kms = input::handle(kms)?;
+            let raw = input::request(request)?;
+            let info = Info::required(info)?;
+            input::reserved("request.reserved", raw.reserved)?;
+            if !raw.version_id.is_null() {
+                return Err(crate::Error::argument(
+                    "request.version_id: must be NULL when a key is described",
+                ));
+            }
+            let key_id = input::required_str("request.key_id", raw.key_id)?;
+            let tokens = input::grant_tokens(raw.grant_tokens, raw.grant_tokens_len)?;
+            let key = kms.describe_key(key_id, &tokens, raw.flags)?;
+            info.key_with_text(&key, text)
+        }
+    })
+}
+
+/// Lists keys, page by page, in an order that is stable but has no meaning.
+///
+/// As many whole items are written as fit. If none fits, KMS_BUFFER_TOO_SMALL with text->len = what the next one
+/// needs, and the page is unchanged; KMS_LIST_MIN_TEXT bytes always hold one.
+///
+/// \param request         required
+/// \param page            KMS_PAGE_INIT for the first page, then what the last call left; required
+/// \param items           items_capacity structs, item_size bytes apart; required
+/// \param item_size       sizeof(kms_key_info_t) of the caller's header
+/// \param text            takes the descriptions; NULL = not wanted
+/// \return KMS_OK; KMS_INVALID_ARGUMENT; KMS_BUFFER_TOO_SMALL; KMS_ACCESS_DENIED; KMS_DEPENDENCY_TIMEOUT;
+///   KMS_STORE_ERROR; KMS_CORRUPT_STORE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kms_list_keys(
+    kms: *mut kms_t,
+    request: *const kms_list_keys_request_t,
+    page: *mut kms_page_t,
+    items: *mut kms_key_info_t,
+    item_size: usize,
+    items_capacity: usize,
+    text: *mut kms_buffer_t,
+    error: *mut kms_error_t,
+) -> kms_status_t {
+    guard("kms_list_keys", error, || {
+        // SAFETY: as in kms_create_key; items of items_capacity * item_size bytes.
+        unsafe {
+            let kms = input::handle(kms)?;
+            let raw = input::request(request)?;
+            input::no_flags("request.flags", raw.flags)?;
+            input::reserved("request.reserved", raw.reserved)?;
+            let mut list = List::new(page, items, item_size, items_capacity, text)?;
+            let keys = kms.list_keys(list.marker(), list.capacity())?;
+            list.fill(&keys)
+        }
+    })
+}
+
+/// Gives a key a further name.
+///
+/// \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_NOT_FOUND (the key); KMS_ALREADY_EXISTS (the alias);
+///   KMS_INVALID_STATE (the key is pending deletion); KMS_READ_ONLY; KMS_LIMIT_EXCEEDED; KMS_ACCESS_DENIED;
+///   KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR; KMS_CORRUPT_STORE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kms_create_alias(
+    kms: *mut kms_t,
+    request: *const kms_create_alias_request_t,
+    error: *mut kms_error_t,
+) -> kms_status_t {
+    guard("kms_create_alias", error, || {
+        // SAFETY: as in kms_create_key.
+        unsafe {
+            let kms = input::handle(kms)?;
+            let raw = input::request(request)?;
+            input::reserved("request.reserved", raw.reserved)?;
+            let alias = input::required_str("request.alias", raw.alias)?;
+            let key_id = input::required_str("request.key_id", raw.key_id)?;
+            kms.create_alias(alias, key_id, raw.flags)
+        }
+    })
+}
+
+/// Lists aliases, page by page, as kms_list_keys() does.
+///
+/// \param items  items_capacity structs, item_size = sizeof(kms_alias_info_t) bytes apart; required
+/// \param text   no string of an alias is long enough to need it; NULL
+/// \return as kms_list_keys(); KMS_NOT_FOUND (request.key_id).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kms_list_aliases(
+    kms: *mut kms_t,
+    request: *const kms_list_aliases_request_t,
+    page: *mut kms_page_t,
+    items: *mut kms_alias_info_t,
+    item_size: usize,
+    items_capacity: usize,
+    text: *mut kms_buffer_t,
+    error: *mut kms_error_t,
+) -> kms_status_t {
+    guard("kms_list_aliases", error, || {
+        // SAFETY: as in kms_list_keys.
+        unsafe {
+            let kms = input::handle(kms)?;
+            let raw = input::request(request)?;
+            input::no_flags("request.flags", raw.flags)?;
+            input::reserved("request.reserved", raw.reserved)?;
+            let key_id = input::optional_str("request.key_id", raw.key_id)?;
+            let mut list = List::new(page, items, item_size, items_capacity, text)?;
+            let aliases = kms.list_aliases(key_id, list.marker(), list.capacity())?;
+            list.fill(&aliases)
+        }
+    })
+}

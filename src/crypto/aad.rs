@@ -1,0 +1,90 @@
+//! Additional authenticated data: raw bytes, or an encryption context, and their one encoding (docs/format.md).
+
+use smallvec::SmallVec;
+
+use crate::error::{Error, Result};
+
+pub const MAX_RAW: usize = 8192;
+pub const MAX_CONTEXT: usize = 32768;
+pub const MAX_CONTEXT_PAIRS: usize = 2048;
+
+/// Most contexts have few pairs; these need no allocation.
+pub type Pairs<'a> = SmallVec<[(&'a str, &'a str); 16]>;
+
+/// What authenticates a ciphertext besides its header.
+#[allow(clippy::large_enum_variant)] // lives on the stack of one call; a box would be an allocation
+pub enum Aad<'a> {
+    /// None; empty raw AAD and an empty context are the same.
+    None,
+    Raw(&'a [u8]),
+    Context(Context<'a>),
+}
+
+/// Pairs of strings, in canonical order, keys distinct.
+pub struct Context<'a> {
+    pairs: Pairs<'a>,
+}
+
+impl<'a> Aad<'a> {
+    pub fn raw(bytes: &'a [u8]) -> Result<Self> {
+        if bytes.len() > MAX_RAW {
+            return Err(Error::argument(format!(
+                "request.aad: has {} bytes, at most {MAX_RAW} are allowed",
+                bytes.len()
+            )));
+        }
+        Ok(if bytes.is_empty() { Aad::None } else { Aad::Raw(bytes) })
+    }
+
+    /// Appends the encoding: a kind byte, then the raw bytes, or each pair with its lengths.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Aad::None => out.push(0),
+            Aad::Raw(bytes) => {
+                out.push(1);
+                out.extend_from_slice(bytes);
+            }
+            Aad::Context(context) => {
+                out.push(2);
+                for text in context.pairs.iter().flat_map(|(key, value)| [key, value]) {
+                    // MAX_CONTEXT is far below u32::MAX.
+                    out.extend_from_slice(&(text.len() as u32).to_be_bytes());
+                    out.extend_from_slice(text.as_bytes());
+                }
+            }
+        }
+    }
+}
+
+impl<'a> Context<'a> {
+    pub fn check_len(pairs: usize) -> Result<()> {
+        if pairs > MAX_CONTEXT_PAIRS {
+            return Err(Error::argument(format!(
+                "request.context: has {pairs} pairs, at most {MAX_CONTEXT_PAIRS} are allowed"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Checks the limits and puts the pairs in order: by the unsigned bytes of their keys, a shorter prefix first.
+    pub fn new(mut pairs: Pairs<'a>) -> Result<Self> {
+        Self::check_len(pairs.len())?;
+        let size: usize = pairs.iter().map(|(key, value)| key.len() + value.len()).sum();
+        if size > MAX_CONTEXT {
+            return Err(Error::argument(format!(
+                "request.context: has {size} bytes, at most {MAX_CONTEXT} are allowed"
+            )));
+        }
+        if pairs.iter().any(|(key, _)| key.is_empty()) {
+            return Err(Error::argument("request.context: a key is empty"));
+        }
+        if pairs.iter().any(|(key, value)| key.contains('\0') || value.contains('\0')) {
+            return Err(Error::argument("request.context: a string contains NUL"));
+        }
+        pairs.sort_unstable_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
+        if pairs.windows(2).any(|two| matches!(two, [a, b] if a.0 == b.0)) {
+            return Err(Error::argument("request.context: a key is there twice"));
+        }
+        Ok(Context { pairs })
+    }
+}

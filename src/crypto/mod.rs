@@ -1,0 +1,12 @@
+//! Cryptography and the ciphertext format: XAES-256-GCM with key commitment, the generator, secret memory.
+//! Knows keys as bytes; nothing of names, stores or states.
+
+pub mod aad;
+pub mod blob;
+pub mod gcm;
+pub mod kdf;
+pub mod rng;
+pub mod secret;
+pub mod selftest;
+pub mod uuid;
+pub mod xaes;

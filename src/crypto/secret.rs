@@ -1,0 +1,155 @@
+//! Secrets in protected pages: a box for one, and a slab for many small ones. Nothing here can be printed or cloned.
+#![allow(unsafe_code)] // placing values into mapped pages; each block argues its case
+
+use std::mem::MaybeUninit;
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::error::Result;
+use crate::platform::{Inherit, Pages};
+
+/// Overwrites bytes with zeros in a way that no compiler leaves out.
+pub fn wipe(bytes: &mut [u8]) {
+    bytes.fill(0);
+    // The asm may read the bytes, as far as the compiler knows, so the zeros have to be there.
+    // SAFETY: empty; it only takes a pointer.
+    unsafe { std::arch::asm!("/* {0} */", in(reg) bytes.as_ptr(), options(nostack, preserves_flags)) };
+}
+
+/// Overwrites the stack below the caller, where finished calls left copies of key schedules.
+/// To be called by the function that called them, after cold work on keys.
+#[inline(never)]
+pub fn wipe_stack() {
+    const DEPTH: usize = 8192;
+    let mut stack = MaybeUninit::<[u8; DEPTH]>::uninit();
+    // SAFETY: DEPTH writable bytes, any value is valid for u8.
+    wipe(unsafe { std::slice::from_raw_parts_mut(stack.as_mut_ptr().cast::<u8>(), DEPTH) });
+}
+
+/// One value in protected pages of its own; wiped when dropped.
+pub struct SecretBox<T> {
+    pages: Pages,
+    value: NonNull<T>,
+}
+
+// SAFETY: owns its value, as a Box does.
+unsafe impl<T: Send> Send for SecretBox<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for SecretBox<T> {}
+
+impl<T> SecretBox<T> {
+    /// Moves a value that holds no secret yet into protected pages; fill in the secret there.
+    pub fn new(empty: T, inherit: Inherit, require_lock: bool) -> Result<Self> {
+        let pages = Pages::map(size_of::<T>(), inherit, require_lock)?;
+        let value = pages.as_ptr().cast::<T>();
+        // SAFETY: the pages have room for a T, at an alignment no T exceeds.
+        unsafe { value.write(empty) };
+        Ok(SecretBox { pages, value })
+    }
+
+    /// Locks the copy that a child of fork inherited.
+    pub fn relock(&self) {
+        self.pages.relock();
+    }
+}
+
+impl<T> Deref for SecretBox<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        // SAFETY: written in new, lives as long as the pages.
+        unsafe { self.value.as_ref() }
+    }
+}
+
+impl<T> DerefMut for SecretBox<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in deref, and the borrow is exclusive.
+        unsafe { self.value.as_mut() }
+    }
+}
+
+impl<T> Drop for SecretBox<T> {
+    fn drop(&mut self) {
+        // SAFETY: written in new, dropped once; the pages wipe what it leaves.
+        unsafe { self.value.drop_in_place() };
+    }
+}
+
+/// Bytes of a KMS key's material, of a root secret, and of every key derived from it.
+pub const MATERIAL_SIZE: usize = 32;
+
+/// A place for many Materials: protected pages cut into slots, one system call for a few hundred keys.
+pub struct MaterialSlab {
+    require_lock: bool,
+    inner: Mutex<Slots>,
+}
+
+struct Slots {
+    chunks: Vec<Pages>,
+    free: Vec<NonNull<[u8; MATERIAL_SIZE]>>,
+}
+
+// SAFETY: the pointers are into `chunks`, which move along with them.
+unsafe impl Send for Slots {}
+
+const CHUNK_SIZE: usize = 16 * 1024;
+
+impl MaterialSlab {
+    pub fn new(require_lock: bool) -> Arc<Self> {
+        Arc::new(MaterialSlab {
+            require_lock,
+            inner: Mutex::new(Slots { chunks: Vec::new(), free: Vec::new() }),
+        })
+    }
+
+    /// A slot of zeros, which `fill` fills in place; wiped again if that fails.
+    pub fn material(
+        self: &Arc<Self>,
+        fill: impl FnOnce(&mut [u8; MATERIAL_SIZE]) -> Result<()>,
+    ) -> Result<Material> {
+        let mut slots = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.free.is_empty() {
+            let chunk = Pages::map(CHUNK_SIZE, Inherit::Nothing, self.require_lock)?;
+            let first = chunk.as_ptr().cast::<[u8; MATERIAL_SIZE]>();
+            let count = chunk.size() / MATERIAL_SIZE;
+            // SAFETY: `index` slots into pages of `count` slots.
+            slots.free.extend((0..count).rev().map(|index| unsafe { first.add(index) }));
+            slots.chunks.push(chunk);
+        }
+        let Some(slot) = slots.free.pop() else {
+            return Err(crate::Error::Internal("an empty slab"));
+        };
+        drop(slots);
+        let mut material = Material { slab: self.clone(), slot };
+        // SAFETY: the slot is this Material's alone, in pages that the slab keeps.
+        fill(unsafe { material.slot.as_mut() })?;
+        Ok(material)
+    }
+}
+
+/// 32 bytes of key material in protected memory. Cannot be printed, cloned or compared; wiped when dropped.
+pub struct Material {
+    slab: Arc<MaterialSlab>,
+    slot: NonNull<[u8; MATERIAL_SIZE]>,
+}
+
+// SAFETY: owns its slot, as a Box does.
+unsafe impl Send for Material {}
+// SAFETY: shared access reads only.
+unsafe impl Sync for Material {}
+
+impl Material {
+    pub fn bytes(&self) -> &[u8; MATERIAL_SIZE] {
+        // SAFETY: the slot is this Material's, in pages that the slab keeps.
+        unsafe { self.slot.as_ref() }
+    }
+}
+
+impl Drop for Material {
+    fn drop(&mut self) {
+        // SAFETY: as in bytes, and the borrow is exclusive.
+        wipe(unsafe { self.slot.as_mut() });
+        self.slab.inner.lock().unwrap_or_else(PoisonError::into_inner).free.push(self.slot);
+    }
+}

@@ -1,0 +1,203 @@
+//! GenerateDataKey, one and many, and random bytes.
+
+use super::lane::{Lane, Message, Sealer};
+use super::request::{
+    self, ColumnOutput, DataKeyLength, DataKeyRequest, Output, Served, VersionChoice, flag,
+};
+use super::{Kms, Live, access};
+use crate::crypto::secret::{self, Material};
+use crate::crypto::{blob, gcm};
+use crate::error::{Error, Result};
+use crate::keyring::{Key, KeyName, KeyVersion};
+use crate::platform::monotonic_ms;
+
+const FLAGS: u32 = flag::SKIP_PLAINTEXT | flag::INITIAL_VERSION | flag::DRY_RUN;
+
+/// A request whose arguments are in order.
+struct Checked<'a> {
+    name: KeyName<'a>,
+    choice: VersionChoice<'a>,
+    length: DataKeyLength,
+}
+
+impl Kms {
+    /// Generates a data key into `out`: plaintext, ciphertext, IV.
+    #[inline]
+    pub fn generate_data_key(
+        &self,
+        request: &DataKeyRequest<'_>,
+        out: &mut impl Output<3>,
+    ) -> Result<Served> {
+        let checked = self.check_data_key(request)?;
+        let live = self.live()?;
+        let outcome = live.generate_one(request, &checked, out);
+        self.counted(live, outcome)
+    }
+
+    /// Generates `count` data keys under one version.
+    pub fn generate_data_keys(
+        &self,
+        request: &DataKeyRequest<'_>,
+        count: usize,
+        out: &mut impl ColumnOutput,
+    ) -> Result<Served> {
+        let checked = self.check_data_key(request)?;
+        let live = self.live()?;
+        let outcome = live.generate_many(request, &checked, count, out);
+        self.counted(live, outcome)
+    }
+
+    #[inline]
+    fn check_data_key<'a>(&self, request: &DataKeyRequest<'a>) -> Result<Checked<'a>> {
+        request::check_flags("request.flags", request.flags, FLAGS)?;
+        Ok(Checked {
+            name: self.shared.account.key_name(request.key_id)?,
+            choice: VersionChoice::new(request.version_id, request.flags)?,
+            length: DataKeyLength::new(request.key_spec, request.number_of_bytes)?,
+        })
+    }
+
+    /// Fills `out` with random bytes.
+    pub fn generate_random(&self, number_of_bytes: u32, flags: u32, out: &mut impl Output<1>) -> Result<()> {
+        request::check_flags("request.flags", flags, flag::DRY_RUN)?;
+        if !(1..=request::MAX_RANDOM).contains(&number_of_bytes) {
+            return Err(Error::argument(format!(
+                "request.number_of_bytes: is {number_of_bytes}, expected 1 to {}",
+                request::MAX_RANDOM
+            )));
+        }
+        if flags & flag::DRY_RUN != 0 {
+            return Err(Error::DryRunOk);
+        }
+        let mut guard = self.live()?.lanes.take()?;
+        let sealer = &mut guard.lane()?.sealer;
+        sealer.wake(monotonic_ms())?;
+        let [random] = out.reserve([number_of_bytes as usize])?;
+        random.map_or(Ok(()), |random| sealer.fill_secret(random))
+    }
+}
+
+impl Live {
+    #[inline]
+    fn generate_one(
+        &self,
+        request: &DataKeyRequest<'_>,
+        checked: &Checked<'_>,
+        out: &mut impl Output<3>,
+    ) -> Result<Served> {
+        self.with_batch(request, checked, |batch| {
+            let [plaintext, ciphertext, iv] = out.reserve(batch.needs)?;
+            batch.seal([plaintext, ciphertext, iv])
+        })
+    }
+
+    fn generate_many(
+        &self,
+        request: &DataKeyRequest<'_>,
+        checked: &Checked<'_>,
+        count: usize,
+        out: &mut impl ColumnOutput,
+    ) -> Result<Served> {
+        self.with_batch(request, checked, |batch| {
+            out.reserve(batch.needs)?;
+            for index in 0..count {
+                if let Err(error) = batch.seal(out.item(index)) {
+                    out.wipe();
+                    return Err(error);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Everything up to the buffers, once for however many data keys `body` seals.
+    #[inline]
+    fn with_batch(
+        &self,
+        request: &DataKeyRequest<'_>,
+        checked: &Checked<'_>,
+        body: impl FnOnce(&mut DataKeyBatch<'_>) -> Result<()>,
+    ) -> Result<Served> {
+        let now_ms = monotonic_ms();
+        let epoch = self.keyring.epoch(now_ms)?;
+        let mut guard = self.lanes.take()?;
+        let Lane { keys, sealer, aad, done } = guard.lane()?;
+        let key = keys.by_name(&self.keyring, checked.name, epoch)?;
+        request::check_grant_tokens(&request.grant_tokens)?;
+        if checked.length.by_hsm {
+            return Err(Error::InvalidKeyUsage(
+                "request.key_spec: AES_256_HSM needs a key that an HSM holds",
+            ));
+        }
+        let (version, material) = access::to_seal(key, checked.choice)?;
+        sealer.wake(now_ms)?;
+        aad.clear();
+        aad.extend_from_slice(&version.header);
+        request.aad.encode(aad);
+        let wanted = if request.flags & flag::SKIP_PLAINTEXT != 0 { 0 } else { checked.length.bytes };
+        let mut batch = DataKeyBatch {
+            needs: [wanted, checked.length.bytes + blob::OVERHEAD, gcm::IV_SIZE],
+            length: checked.length.bytes,
+            key,
+            version,
+            material,
+            epoch,
+            aad,
+            sealer,
+            sealed: 0,
+        };
+        if request.flags & flag::DRY_RUN != 0 {
+            return Err(Error::DryRunOk);
+        }
+        body(&mut batch)?;
+        done.data_keys += batch.sealed;
+        Ok(Served::new(key, version, sealer.request_id()))
+    }
+}
+
+/// Data keys under one version, with one AAD.
+struct DataKeyBatch<'a> {
+    /// Bytes of plaintext, ciphertext and IV that the caller gets.
+    needs: [usize; 3],
+    length: usize,
+    key: &'a Key,
+    version: &'a KeyVersion,
+    material: &'a Material,
+    epoch: u64,
+    aad: &'a [u8],
+    sealer: &'a mut Sealer,
+    sealed: u64,
+}
+
+impl DataKeyBatch<'_> {
+    /// Generates one data key into the caller's plaintext, ciphertext and IV.
+    #[inline]
+    fn seal(&mut self, [plaintext, ciphertext, iv]: [Option<&mut [u8]>; 3]) -> Result<()> {
+        let ciphertext = ciphertext.ok_or(Error::Internal("no place for the ciphertext"))?;
+        // What can fail comes before the first byte that the caller sees.
+        let message = self.sealer.next_message(self.key, self.version, self.material, self.epoch)?;
+        match plaintext.filter(|plaintext| !plaintext.is_empty()) {
+            Some(plaintext) => {
+                self.sealer.fill_secret(plaintext)?;
+                self.sealer.seal(&message, &self.version.header, self.aad, plaintext, ciphertext)?;
+            }
+            None => self.seal_unseen(&message, ciphertext)?,
+        }
+        if let Some(iv) = iv {
+            iv.copy_from_slice(&message.iv);
+        }
+        self.sealed += 1;
+        Ok(())
+    }
+
+    /// For a caller who does not want to see the data key.
+    #[cold]
+    fn seal_unseen(&mut self, message: &Message, ciphertext: &mut [u8]) -> Result<()> {
+        let mut place = [0; request::MAX_DATA_KEY as usize];
+        let data_key = place.get_mut(..self.length).unwrap_or_default();
+        self.sealer.fill_secret(data_key)?;
+        let outcome = self.sealer.seal(message, &self.version.header, self.aad, data_key, ciphertext);
+        secret::wipe(&mut place);
+        outcome
+    }
+}

@@ -1,0 +1,194 @@
+//! The operations of the key management service, the same for every caller and language. Knows no C, no SQL, no
+//! vendor: it checks requests in one order, asks the keyring for keys, and lets `crypto` work in the caller's memory.
+
+mod access;
+mod data_key;
+mod keys;
+mod lane;
+mod names;
+mod payload;
+mod request;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+pub use keys::{AliasInfo, CreateKeyRequest, KeyInfo, ListPage, Listed};
+pub use request::{ColumnOutput, DataKeyRequest, DecryptRequest, EncryptRequest, IdText, Output, Served};
+
+use crate::crypto::selftest;
+use crate::crypto::uuid::Uuid;
+use crate::error::{Error, Result};
+use crate::keyring::Keyring;
+use crate::platform::{ForkLocal, MemoryReport, memory_report};
+use crate::root::RootKeySource;
+use crate::store::sealed::{Creation, SealedStore};
+use crate::store::{self, StoreOptions};
+use lane::{Counts, Lanes};
+use names::Account;
+use request::flag;
+
+/// Grant tokens of a request.
+pub type GrantTokens<'a> = SmallVec<[&'a str; 2]>;
+
+const DEFAULT_ACCOUNT: &str = "000000000000";
+const DEFAULT_REGION: &str = "local";
+const DEFAULT_STALENESS_MS: u32 = 1000;
+const DEFAULT_TIMEOUT_MS: u32 = 5000;
+
+/// How to open a store; borrowed from the caller.
+pub struct OpenOptions<'a> {
+    pub store: &'a str,
+    pub root: RootKeySource<'a>,
+    pub account_id: Option<&'a str>,
+    pub region: Option<&'a str>,
+    pub flags: u32,
+    pub max_staleness_ms: u32,
+    pub timeout_ms: u32,
+}
+
+/// An open key store.
+pub struct Kms {
+    shared: Arc<Shared>,
+}
+
+/// What all handles of one kms_open share.
+struct Shared {
+    account: Account,
+    settings: Settings,
+    live: ForkLocal<Live>,
+}
+
+#[derive(Clone, Copy)]
+struct Settings {
+    read_only: bool,
+    require_lock: bool,
+    system_rng: bool,
+    max_staleness_ms: u64,
+    timeout: Duration,
+}
+
+/// What belongs to one process; a child of fork builds its own.
+struct Live {
+    keyring: Keyring,
+    lanes: Lanes,
+    calls_failed: AtomicU64,
+}
+
+impl Live {
+    fn new(store: SealedStore, settings: &Settings) -> Self {
+        let Settings { require_lock, system_rng, max_staleness_ms, timeout, .. } = *settings;
+        Live {
+            keyring: Keyring::new(store, max_staleness_ms, timeout, require_lock),
+            lanes: Lanes::new(require_lock, system_rng),
+            calls_failed: AtomicU64::new(0),
+        }
+    }
+}
+
+/// Counts since the store was opened by this process, and the state of its memory.
+pub struct Stats {
+    pub data_keys_generated: u64,
+    pub payloads_encrypted: u64,
+    pub ciphertexts_decrypted: u64,
+    pub calls_failed: u64,
+    pub key_loads: u64,
+    pub store_refreshes: u64,
+    pub subkeys_derived: u64,
+    pub generator_seeds: u64,
+    pub keys_cached: u64,
+    pub lanes: u64,
+    pub memory: MemoryReport,
+    pub store_revision: u64,
+    pub store_id: Uuid,
+}
+
+impl Kms {
+    pub fn open(options: &OpenOptions<'_>) -> Result<Kms> {
+        let known = flag::OPEN_CREATE
+            | flag::OPEN_READ_ONLY
+            | flag::OPEN_REQUIRE_LOCKED_MEMORY
+            | flag::OPEN_SYSTEM_RNG;
+        request::check_flags("options.flags", options.flags, known)?;
+        let has = |bit| options.flags & bit != 0;
+        if has(flag::OPEN_CREATE) && has(flag::OPEN_READ_ONLY) {
+            return Err(Error::argument(
+                "options.flags: KMS_OPEN_CREATE and KMS_OPEN_READ_ONLY exclude each other",
+            ));
+        }
+        options.account_id.map_or(Ok(()), names::check_account_id)?;
+        options.region.map_or(Ok(()), names::check_region)?;
+        selftest::run_once()?;
+        let or_default = |value, default| if value == 0 { default } else { value };
+        let timeout_ms = or_default(options.timeout_ms, DEFAULT_TIMEOUT_MS);
+        let settings = Settings {
+            read_only: has(flag::OPEN_READ_ONLY),
+            require_lock: has(flag::OPEN_REQUIRE_LOCKED_MEMORY),
+            system_rng: has(flag::OPEN_SYSTEM_RNG),
+            max_staleness_ms: u64::from(or_default(options.max_staleness_ms, DEFAULT_STALENESS_MS)),
+            timeout: Duration::from_millis(u64::from(timeout_ms)),
+        };
+        let store_options = StoreOptions {
+            create: has(flag::OPEN_CREATE),
+            read_only: settings.read_only,
+            timeout: settings.timeout,
+        };
+        let creation = Creation { account_id: options.account_id.unwrap_or(DEFAULT_ACCOUNT) };
+        let create = has(flag::OPEN_CREATE).then_some(&creation);
+        let store = store::open(options.store, &store_options)?;
+        let store = SealedStore::open(store, &options.root, create, settings.require_lock)?;
+        if options.account_id.is_some_and(|account| account != store.account_id()) {
+            return Err(Error::argument("options.account_id: is not the account of this store"));
+        }
+        let account = Account::new(store.account_id(), options.region.unwrap_or(DEFAULT_REGION));
+        let live = ForkLocal::new(Live::new(store, &settings));
+        Ok(Kms { shared: Arc::new(Shared { account, settings, live }) })
+    }
+
+    /// This process's caches, lanes and connections.
+    #[inline]
+    fn live(&self) -> Result<&Live> {
+        let settings = &self.shared.settings;
+        self.shared.live.get(|parent| Ok(Live::new(parent.keyring.store().reopen()?, settings)))
+    }
+
+    /// Counts a call that failed.
+    fn counted<T>(&self, live: &Live, outcome: Result<T>) -> Result<T> {
+        if outcome.as_ref().is_err_and(|error| !matches!(error, Error::DryRunOk)) {
+            live.calls_failed.fetch_add(1, Ordering::Relaxed);
+        }
+        outcome
+    }
+
+    fn require_writable(&self) -> Result<()> {
+        if self.shared.settings.read_only { Err(Error::ReadOnly) } else { Ok(()) }
+    }
+
+    /// Nothing is buffered yet that a commit has not made durable.
+    pub fn flush(&self) -> Result<()> {
+        self.live().map(|_| ())
+    }
+
+    pub fn stats(&self) -> Result<Stats> {
+        let live = self.live()?;
+        let Counts { data_keys, encrypted, decrypted, subkeys, seeds } = live.lanes.counts();
+        let (keys_cached, key_loads, store_refreshes) = live.keyring.counts();
+        Ok(Stats {
+            data_keys_generated: data_keys,
+            payloads_encrypted: encrypted,
+            ciphertexts_decrypted: decrypted,
+            calls_failed: live.calls_failed.load(Ordering::Relaxed),
+            key_loads,
+            store_refreshes,
+            subkeys_derived: subkeys,
+            generator_seeds: seeds,
+            keys_cached,
+            lanes: live.lanes.len() as u64,
+            memory: memory_report(),
+            store_revision: live.keyring.store().seen_revision(),
+            store_id: live.keyring.store().store_id(),
+        })
+    }
+}

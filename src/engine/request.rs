@@ -1,0 +1,185 @@
+//! Requests of the data operations, the checks of their arguments, and the outputs they fill.
+
+use super::GrantTokens;
+use crate::crypto::aad::Aad;
+use crate::crypto::blob;
+use crate::crypto::uuid::Uuid;
+use crate::error::{Error, Result};
+use crate::keyring::{Key, KeyVersion};
+
+/// Flags, as the C ABI numbers them.
+pub mod flag {
+    use crate::capi::constants as c;
+    pub const SKIP_PLAINTEXT: u32 = c::KMS_SKIP_PLAINTEXT;
+    pub const INITIAL_VERSION: u32 = c::KMS_INITIAL_VERSION;
+    pub const DRY_RUN: u32 = c::KMS_DRY_RUN;
+    pub const OPEN_CREATE: u32 = c::KMS_OPEN_CREATE;
+    pub const OPEN_READ_ONLY: u32 = c::KMS_OPEN_READ_ONLY;
+    pub const OPEN_REQUIRE_LOCKED_MEMORY: u32 = c::KMS_OPEN_REQUIRE_LOCKED_MEMORY;
+    pub const OPEN_SYSTEM_RNG: u32 = c::KMS_OPEN_SYSTEM_RNG;
+}
+
+pub const MAX_DATA_KEY: u32 = 1024;
+pub const MAX_RANDOM: u32 = 65536;
+
+pub struct DataKeyRequest<'a> {
+    pub key_id: &'a str,
+    pub version_id: Option<&'a str>,
+    pub key_spec: u32,
+    pub number_of_bytes: u32,
+    pub aad: Aad<'a>,
+    pub grant_tokens: GrantTokens<'a>,
+    pub flags: u32,
+}
+
+pub struct EncryptRequest<'a> {
+    pub key_id: &'a str,
+    pub version_id: Option<&'a str>,
+    pub plaintext: &'a [u8],
+    pub aad: Aad<'a>,
+    pub grant_tokens: GrantTokens<'a>,
+    pub flags: u32,
+}
+
+pub struct DecryptRequest<'a> {
+    pub ciphertext: &'a [u8],
+    pub iv: &'a [u8],
+    pub key_id: Option<&'a str>,
+    pub aad: Aad<'a>,
+    pub grant_tokens: GrantTokens<'a>,
+    pub flags: u32,
+}
+
+/// Which version of a key a request asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum VersionChoice<'a> {
+    Primary,
+    Initial,
+    Id(&'a str),
+}
+
+impl<'a> VersionChoice<'a> {
+    pub fn new(version_id: Option<&'a str>, flags: u32) -> Result<Self> {
+        match (version_id, flags & flag::INITIAL_VERSION != 0) {
+            (None, false) => Ok(VersionChoice::Primary),
+            (None, true) => Ok(VersionChoice::Initial),
+            (Some(id), false) => Ok(VersionChoice::Id(id)),
+            (Some(_), true) => {
+                Err(Error::argument("request.version_id: and KMS_INITIAL_VERSION are both given; give one"))
+            }
+        }
+    }
+}
+
+/// A key spec or a number of bytes, as one length.
+#[derive(Clone, Copy)]
+pub struct DataKeyLength {
+    pub bytes: usize,
+    /// Asked to be generated inside an HSM.
+    pub by_hsm: bool,
+}
+
+impl DataKeyLength {
+    pub fn new(key_spec: u32, number_of_bytes: u32) -> Result<Self> {
+        let (bytes, by_hsm) = match (key_spec, number_of_bytes) {
+            (0 | 3, 0) => (32, false),
+            (0, 1..=MAX_DATA_KEY) => (number_of_bytes, false),
+            (1, 0) => (16, false),
+            (2, 0) => (24, false),
+            (4, 0) => (32, true),
+            (0, _) => {
+                return Err(Error::argument(format!(
+                    "request.number_of_bytes: is {number_of_bytes}, expected 1 to {MAX_DATA_KEY}"
+                )));
+            }
+            (1..=4, _) => {
+                return Err(Error::argument(
+                    "request.number_of_bytes: and request.key_spec are both given; give one",
+                ));
+            }
+            _ => return Err(Error::argument(format!("request.key_spec: {key_spec} is unknown"))),
+        };
+        Ok(DataKeyLength { bytes: bytes as usize, by_hsm })
+    }
+}
+
+pub fn check_flags(name: &'static str, flags: u32, known: u32) -> Result<()> {
+    match flags & !known {
+        0 => Ok(()),
+        unknown => {
+            Err(Error::argument(format!("{name}: {unknown:#x} is unknown, or not for this operation")))
+        }
+    }
+}
+
+pub fn check_payload(plaintext: &[u8]) -> Result<()> {
+    if plaintext.len() > blob::MAX_PLAINTEXT {
+        return Err(Error::argument(format!(
+            "request.plaintext: has {} bytes, at most {} are allowed; encrypt more with a data key",
+            plaintext.len(),
+            blob::MAX_PLAINTEXT
+        )));
+    }
+    Ok(())
+}
+
+/// Until this store issues grants, it has issued no token.
+pub fn check_grant_tokens(tokens: &GrantTokens<'_>) -> Result<()> {
+    if tokens.is_empty() { Ok(()) } else { Err(Error::InvalidGrantToken) }
+}
+
+/// Memory of the caller for N outputs.
+pub trait Output<const N: usize> {
+    /// Says how long each output will be. Fails, with nothing written, if one does not fit; an output that is not
+    /// wanted is None.
+    fn reserve(&mut self, needs: [usize; N]) -> Result<[Option<&mut [u8]>; N]>;
+}
+
+/// Memory of the caller for many items of three outputs.
+pub trait ColumnOutput {
+    fn reserve(&mut self, needs: [usize; 3]) -> Result<()>;
+    fn item(&mut self, index: usize) -> [Option<&mut [u8]>; 3];
+    /// Zeroes every item.
+    fn wipe(&mut self);
+}
+
+/// An id without an allocation.
+#[derive(Clone, Copy)]
+pub struct IdText {
+    len: u8,
+    bytes: [u8; 64],
+}
+
+impl IdText {
+    /// Ids have at most 64 bytes; a longer one, which no store has, would be cut.
+    pub fn new(id: &str) -> Self {
+        let mut bytes = [0; 64];
+        let len = id.len().min(bytes.len());
+        bytes.iter_mut().zip(id.bytes()).for_each(|(place, byte)| *place = byte);
+        IdText { len: len as u8, bytes }
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+/// What served a request.
+pub struct Served {
+    pub key_id: IdText,
+    pub version_id: IdText,
+    pub version_number: u32,
+    pub request_id: Uuid,
+}
+
+impl Served {
+    #[inline]
+    pub fn new(key: &Key, version: &KeyVersion, request_id: Uuid) -> Self {
+        Served {
+            key_id: IdText::new(key.id()),
+            version_id: IdText::new(&version.record.version_id),
+            version_number: version.record.number,
+            request_id,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Everything that can go wrong, in one enum, and the one map from it to the status codes of the C ABI.
+//!
+//! Messages name the argument at fault and say what was expected. None carries a secret: no variant has a place
+//! for key material, and the texts are built from names, sizes and states only.
+
+use std::borrow::Cow;
+
+/// Status codes of the C ABI (design: append-only, never reused). `capi::constants` publishes the same numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Status {
+    Ok = 0,
+    InvalidArgument = 1,
+    BufferTooSmall = 2,
+    NotFound = 3,
+    AlreadyExists = 4,
+    Disabled = 5,
+    InvalidState = 6,
+    InvalidKeyUsage = 7,
+    InvalidGrantToken = 8,
+    AccessDenied = 9,
+    InvalidCiphertext = 10,
+    IncorrectKey = 11,
+    LimitExceeded = 12,
+    KeyUnavailable = 13,
+    DependencyTimeout = 14,
+    StoreError = 15,
+    CorruptStore = 16,
+    WrongRootKey = 17,
+    Unsupported = 18,
+    OutOfMemory = 19,
+    Internal = 20,
+    DryRunOk = 21,
+    ReadOnly = 22,
+}
+
+/// What the status is about, where a status alone would leave the caller guessing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Detail {
+    None = 0,
+    Key = 1,
+    Alias = 2,
+    Version = 3,
+    Grant = 4,
+    PendingDeletion = 5,
+    PendingImport = 6,
+    VersionDestroyed = 7,
+    VersionPendingDestruction = 8,
+    MaterialExpired = 9,
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{0}")]
+    InvalidArgument(Cow<'static, str>),
+    #[error("{0}: the buffer is too small; its len says what is needed")]
+    BufferTooSmall(&'static str),
+    #[error("{} {name:?} was not found", noun(.what))]
+    NotFound { what: Detail, name: String },
+    #[error("there is no key store at {0:?}; KMS_OPEN_CREATE makes one")]
+    StoreNotFound(String),
+    #[error("{} {name:?} already exists", noun(.what))]
+    AlreadyExists { what: Detail, name: String },
+    #[error("key {0:?} is disabled")]
+    Disabled(String),
+    #[error("{message}")]
+    InvalidState { what: Detail, message: String },
+    #[error("{0}")]
+    InvalidKeyUsage(&'static str),
+    #[error("grant_tokens: a token was not issued by this store, or its grant is gone")]
+    InvalidGrantToken,
+    /// One message for an altered or truncated blob, a wrong AAD and a wrong IV, so that it is no oracle.
+    #[error("the ciphertext, its AAD or context, or its IV is not what was encrypted")]
+    InvalidCiphertext,
+    #[error("the ciphertext was made under another key than key_id names")]
+    IncorrectKey,
+    #[error("{0}")]
+    LimitExceeded(String),
+    #[error("the key cannot be had now: {0}")]
+    KeyUnavailable(String),
+    #[error("{0} did not answer within timeout_ms")]
+    DependencyTimeout(&'static str),
+    #[error("store: {message}")]
+    Store { native_code: i64, message: String },
+    #[error("the store is damaged: {0}")]
+    CorruptStore(String),
+    #[error("the root key is not the one this store was made with")]
+    WrongRootKey,
+    #[error("{0}")]
+    Unsupported(Cow<'static, str>),
+    #[error("{what}: not enough memory")]
+    OutOfMemory { what: &'static str, native_code: i64 },
+    #[error("internal error: {0}")]
+    Internal(&'static str),
+    #[error("dry run: the call would have succeeded")]
+    DryRunOk,
+    #[error("the store was opened read-only")]
+    ReadOnly,
+}
+
+fn noun(what: &Detail) -> &'static str {
+    match what {
+        Detail::Alias => "alias",
+        Detail::Version => "key version",
+        Detail::Grant => "grant",
+        _ => "key",
+    }
+}
+
+impl Error {
+    /// A bad argument; the message starts with the field's name.
+    pub fn argument(message: impl Into<Cow<'static, str>>) -> Self {
+        Error::InvalidArgument(message.into())
+    }
+
+    pub fn corrupt(message: impl Into<String>) -> Self {
+        Error::CorruptStore(message.into())
+    }
+
+    pub fn not_found(what: Detail, name: impl Into<String>) -> Self {
+        Error::NotFound { what, name: name.into() }
+    }
+
+    pub fn status(&self) -> Status {
+        match self {
+            Error::InvalidArgument(_) => Status::InvalidArgument,
+            Error::BufferTooSmall(_) => Status::BufferTooSmall,
+            Error::NotFound { .. } | Error::StoreNotFound(_) => Status::NotFound,
+            Error::AlreadyExists { .. } => Status::AlreadyExists,
+            Error::Disabled(_) => Status::Disabled,
+            Error::InvalidState { .. } => Status::InvalidState,
+            Error::InvalidKeyUsage(_) => Status::InvalidKeyUsage,
+            Error::InvalidGrantToken => Status::InvalidGrantToken,
+            Error::InvalidCiphertext => Status::InvalidCiphertext,
+            Error::IncorrectKey => Status::IncorrectKey,
+            Error::LimitExceeded(_) => Status::LimitExceeded,
+            Error::KeyUnavailable(_) => Status::KeyUnavailable,
+            Error::DependencyTimeout(_) => Status::DependencyTimeout,
+            Error::Store { .. } => Status::StoreError,
+            Error::CorruptStore(_) => Status::CorruptStore,
+            Error::WrongRootKey => Status::WrongRootKey,
+            Error::Unsupported(_) => Status::Unsupported,
+            Error::OutOfMemory { .. } => Status::OutOfMemory,
+            Error::Internal(_) => Status::Internal,
+            Error::DryRunOk => Status::DryRunOk,
+            Error::ReadOnly => Status::ReadOnly,
+        }
+    }
+
+    pub fn detail(&self) -> Detail {
+        match self {
+            Error::NotFound { what, .. }
+            | Error::AlreadyExists { what, .. }
+            | Error::InvalidState { what, .. } => *what,
+            Error::Disabled(_) | Error::IncorrectKey => Detail::Key,
+            Error::InvalidGrantToken => Detail::Grant,
+            _ => Detail::None,
+        }
+    }
+
+    /// The code of whatever lies below: SQLite's extended result code, an errno; 0 if none.
+    pub fn native_code(&self) -> i64 {
+        match self {
+            Error::Store { native_code, .. } | Error::OutOfMemory { native_code, .. } => *native_code,
+            _ => 0,
+        }
+    }
+
+    /// Whether the same call may succeed later without anything being changed by the caller.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Error::DependencyTimeout(_) | Error::KeyUnavailable(_) | Error::OutOfMemory { .. })
+    }
+}

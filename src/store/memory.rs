@@ -1,0 +1,156 @@
+//! A store in memory: for tests, and for keys that live as long as their process. Each commit publishes a new
+//! immutable snapshot, so readers never wait, and a child of fork finds a whole one whatever other threads did.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use imbl::OrdMap;
+
+use super::{Header, Kind, Row, RowId, Rows, Store, Transaction};
+use crate::error::{Error, Result};
+
+#[derive(Clone, Default)]
+struct Snapshot {
+    header: Option<Header>,
+    rows: OrdMap<(Kind, RowId), Row>,
+    /// Which rows belong to a key.
+    owned: OrdMap<(RowId, Kind, RowId), ()>,
+}
+
+pub struct MemoryStore {
+    published: Arc<ArcSwap<Snapshot>>,
+    writer: Mutex<()>,
+}
+
+impl MemoryStore {
+    pub fn new() -> Self {
+        MemoryStore {
+            published: Arc::new(ArcSwap::from_pointee(Snapshot::default())),
+            writer: Mutex::new(()),
+        }
+    }
+
+    fn commit<T>(&self, body: impl FnOnce(&mut Snapshot) -> Result<T>) -> Result<T> {
+        let _alone = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = Snapshot::clone(&self.published.load());
+        let value = body(&mut next)?;
+        self.published.store(Arc::new(next));
+        Ok(value)
+    }
+}
+
+impl Rows for Snapshot {
+    fn get(&self, kind: Kind, id: &RowId) -> Result<Option<Row>> {
+        Ok(self.rows.get(&(kind, *id)).cloned())
+    }
+
+    fn family(&self, kind: Kind, id: &RowId) -> Result<Vec<Row>> {
+        let Some(row) = self.rows.get(&(kind, *id)) else { return Ok(Vec::new()) };
+        let first = (row.owner, Kind::Store, [0; 32]);
+        let members = self.owned.range(first..).map(|(place, ())| place);
+        let members = members.take_while(|(owner, ..)| *owner == row.owner);
+        Ok(members.filter_map(|(_, kind, id)| self.rows.get(&(*kind, *id)).cloned()).collect())
+    }
+
+    fn page(
+        &self,
+        kind: Kind,
+        owner: Option<&RowId>,
+        after: Option<&RowId>,
+        limit: usize,
+    ) -> Result<Vec<Row>> {
+        let first = (kind, after.copied().unwrap_or_default());
+        let rows = self.rows.range(first..).take_while(|((k, _), _)| *k == kind).map(|(_, row)| row);
+        let rows = rows.filter(|row| after != Some(&row.id) && owner.is_none_or(|owner| row.owner == *owner));
+        Ok(rows.take(limit).cloned().collect())
+    }
+
+    fn owners_since(&self, revision: u64) -> Result<Vec<RowId>> {
+        let mut owners: Vec<RowId> = self
+            .rows
+            .iter()
+            .map(|(_, row)| row)
+            .filter(|row| row.revision > revision)
+            .map(|row| row.owner)
+            .collect();
+        owners.sort_unstable();
+        owners.dedup();
+        Ok(owners)
+    }
+
+    fn count(&self) -> Result<u64> {
+        Ok(self.rows.len() as u64)
+    }
+}
+
+impl Transaction for Snapshot {
+    fn put(&mut self, row: &Row) -> Result<()> {
+        self.delete(row.kind, &row.id)?;
+        self.owned.insert((row.owner, row.kind, row.id), ());
+        self.rows.insert((row.kind, row.id), row.clone());
+        Ok(())
+    }
+
+    fn delete(&mut self, kind: Kind, id: &RowId) -> Result<()> {
+        if let Some(row) = self.rows.remove(&(kind, *id)) {
+            self.owned.remove(&(row.owner, kind, *id));
+        }
+        Ok(())
+    }
+}
+
+impl Rows for MemoryStore {
+    fn get(&self, kind: Kind, id: &RowId) -> Result<Option<Row>> {
+        self.published.load().get(kind, id)
+    }
+
+    fn family(&self, kind: Kind, id: &RowId) -> Result<Vec<Row>> {
+        self.published.load().family(kind, id)
+    }
+
+    fn page(
+        &self,
+        kind: Kind,
+        owner: Option<&RowId>,
+        after: Option<&RowId>,
+        limit: usize,
+    ) -> Result<Vec<Row>> {
+        self.published.load().page(kind, owner, after, limit)
+    }
+
+    fn owners_since(&self, revision: u64) -> Result<Vec<RowId>> {
+        self.published.load().owners_since(revision)
+    }
+
+    fn count(&self) -> Result<u64> {
+        self.published.load().count()
+    }
+}
+
+impl Store for MemoryStore {
+    fn header(&self) -> Result<Option<Header>> {
+        Ok(self.published.load().header.clone())
+    }
+
+    fn create(&self, header: &Header, first: &Row) -> Result<bool> {
+        self.commit(|snapshot| {
+            if snapshot.header.is_some() {
+                return Ok(false);
+            }
+            snapshot.header = Some(header.clone());
+            snapshot.put(first)?;
+            Ok(true)
+        })
+    }
+
+    fn write(&self, body: &mut dyn FnMut(&mut dyn Transaction) -> Result<()>) -> Result<()> {
+        self.commit(|snapshot| match snapshot.header {
+            Some(_) => body(snapshot),
+            None => Err(Error::Internal("a change before the store was created")),
+        })
+    }
+
+    fn reopen(&self) -> Result<Box<dyn Store>> {
+        Ok(Box::new(MemoryStore { published: self.published.clone(), writer: Mutex::new(()) }))
+    }
+}

@@ -1,0 +1,123 @@
+//! Where sealed rows live. A `Store` keeps rows that it cannot read: each has a kind, an id (a keyed hash), the key
+//! it belongs to, a revision, and sealed bytes. What the rows mean, and whether they are whole, is `sealed`'s business.
+//!
+//! To add a store: implement `Rows`, `Transaction` and `Store`, and name its scheme in `open`.
+
+mod header;
+mod memory;
+pub mod record;
+pub mod sealed;
+mod sqlite;
+
+use std::time::Duration;
+
+pub use header::Header;
+
+use crate::error::{Error, Result};
+
+/// A row's place in its table: an HMAC of what it names, so that names are not in the clear.
+pub type RowId = [u8; 32];
+
+/// What a row holds. The numbers are part of the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u16)]
+pub enum Kind {
+    /// The one row about the store itself.
+    Store = 1,
+    /// A KMS key's head row.
+    Key = 2,
+    /// A key's id.
+    KeyName = 3,
+    Alias = 4,
+    Version = 5,
+    /// A version's material; nothing else of the version, so that destroying it removes one row.
+    Material = 6,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 6] =
+        [Kind::Store, Kind::Key, Kind::KeyName, Kind::Alias, Kind::Version, Kind::Material];
+
+    fn from_number(number: i64) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| *kind as i64 == number)
+    }
+}
+
+/// A row as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub kind: Kind,
+    pub id: RowId,
+    /// The id of the head row of the key it belongs to; a head row's own id; zeros for the store row.
+    pub owner: RowId,
+    /// The store's revision when it was written.
+    pub revision: u64,
+    pub sealed: Vec<u8>,
+}
+
+/// Reading. Each call sees one committed state.
+pub trait Rows {
+    fn get(&self, kind: Kind, id: &RowId) -> Result<Option<Row>>;
+
+    /// All rows of the key that a row belongs to, its head row among them; empty if there is no such row.
+    fn family(&self, kind: Kind, id: &RowId) -> Result<Vec<Row>>;
+
+    /// Up to `limit` rows of a kind in the order of their ids, after `after`; only `owner`'s, if given.
+    fn page(
+        &self,
+        kind: Kind,
+        owner: Option<&RowId>,
+        after: Option<&RowId>,
+        limit: usize,
+    ) -> Result<Vec<Row>>;
+
+    /// The owners of rows written after a revision.
+    fn owners_since(&self, revision: u64) -> Result<Vec<RowId>>;
+
+    /// How many rows there are.
+    fn count(&self) -> Result<u64>;
+}
+
+/// Changing. Nothing is seen by others before the commit.
+pub trait Transaction: Rows {
+    fn put(&mut self, row: &Row) -> Result<()>;
+    fn delete(&mut self, kind: Kind, id: &RowId) -> Result<()>;
+}
+
+/// One store, shared by all threads of a process.
+pub trait Store: Rows + Send + Sync {
+    /// The header, or None where no store has been created yet.
+    fn header(&self) -> Result<Option<Header>>;
+
+    /// Creates the store with its first row; false if it is there already, whoever made it.
+    fn create(&self, header: &Header, first: &Row) -> Result<bool>;
+
+    /// Runs `body` in one transaction, alone among all writers; durable when this returns Ok.
+    fn write(&self, body: &mut dyn FnMut(&mut dyn Transaction) -> Result<()>) -> Result<()>;
+
+    /// The same store for a child of fork: new connections, new locks.
+    fn reopen(&self) -> Result<Box<dyn Store>>;
+}
+
+/// Which store, and how to use it.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    pub create: bool,
+    pub read_only: bool,
+    /// The longest that a call may wait for another process.
+    pub timeout: Duration,
+}
+
+/// Opens a store by its URI: "memory:" or "sqlite:PATH".
+pub fn open(uri: &str, options: &StoreOptions) -> Result<Box<dyn Store>> {
+    if uri == "memory:" {
+        return Ok(Box::new(memory::MemoryStore::new()));
+    }
+    if let Some(path) = uri.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
+        return Ok(Box::new(sqlite::SqliteStore::open(path, options)?));
+    }
+    if uri.starts_with("postgresql:") || uri.starts_with("postgres:") {
+        return Err(Error::Unsupported("options.store: PostgreSQL is not built into this library".into()));
+    }
+    Err(Error::argument("options.store: expected \"memory:\" or \"sqlite:PATH\""))
+}

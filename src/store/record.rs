@@ -1,0 +1,115 @@
+//! What is inside the sealed rows. Protocol buffers messages: fields are added, never renumbered, and an older
+//! library refuses a store only when its schema version says so. Key material is not among them; a Material row's
+//! plaintext is the 32 bytes themselves.
+
+/// The store row.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct StoreRecord {
+    /// Keyed, order-free sum over all head rows.
+    #[prost(bytes = "vec", tag = "1")]
+    pub heads_sum: Vec<u8>,
+    #[prost(uint64, tag = "2")]
+    pub keys_len: u64,
+    #[prost(string, tag = "3")]
+    pub account_id: String,
+    #[prost(int64, tag = "4")]
+    pub created_at: i64,
+    /// All rows of the store but this one.
+    #[prost(uint64, tag = "5")]
+    pub rows_len: u64,
+    /// The last revision at which a key was removed with its head row, which leaves no newer row behind.
+    #[prost(uint64, tag = "6")]
+    pub removal_revision: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub enum KeyState {
+    Unspecified = 0,
+    Enabled = 1,
+    Disabled = 2,
+    PendingDeletion = 3,
+    PendingImport = 4,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub enum Origin {
+    Kms = 0,
+    External = 1,
+}
+
+/// A key's head row.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct KeyRecord {
+    /// Random and internal; ciphertexts carry it.
+    #[prost(bytes = "vec", tag = "1")]
+    pub key_uuid: Vec<u8>,
+    /// The caller's own, or a UUID.
+    #[prost(string, tag = "2")]
+    pub key_id: String,
+    #[prost(string, tag = "3")]
+    pub description: String,
+    #[prost(enumeration = "KeyState", tag = "4")]
+    pub state: i32,
+    #[prost(enumeration = "Origin", tag = "5")]
+    pub origin: i32,
+    /// Unix time in seconds.
+    #[prost(int64, tag = "6")]
+    pub created_at: i64,
+    #[prost(uint32, tag = "7")]
+    pub primary_version: u32,
+    #[prost(string, tag = "8")]
+    pub primary_version_id: String,
+    #[prost(uint32, tag = "9")]
+    pub versions_len: u32,
+    #[prost(uint32, tag = "10")]
+    pub rotation_period_s: u32,
+    /// Keyed, order-free sum over the key's other rows.
+    #[prost(bytes = "vec", tag = "11")]
+    pub rows_sum: Vec<u8>,
+}
+
+/// A KeyName row.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct KeyNameRecord {
+    #[prost(string, tag = "1")]
+    pub key_id: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct AliasRecord {
+    #[prost(string, tag = "1")]
+    pub alias: String,
+    #[prost(string, tag = "2")]
+    pub key_id: String,
+    /// Unix time in seconds.
+    #[prost(int64, tag = "3")]
+    pub created_at: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub enum VersionState {
+    Unspecified = 0,
+    Enabled = 1,
+    PendingDestruction = 2,
+    Destroyed = 3,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct VersionRecord {
+    /// From 1.
+    #[prost(uint32, tag = "1")]
+    pub number: u32,
+    #[prost(string, tag = "2")]
+    pub version_id: String,
+    /// Unix time in seconds.
+    #[prost(int64, tag = "3")]
+    pub created_at: i64,
+    #[prost(enumeration = "VersionState", tag = "4")]
+    pub state: i32,
+    /// As in the ciphertext's header; a blob with another is refused.
+    #[prost(uint32, tag = "5")]
+    pub algorithm: u32,
+}

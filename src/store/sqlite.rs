@@ -1,0 +1,416 @@
+//! The embedded store: one SQLite file in WAL mode, synchronous=FULL, shared by any number of threads and processes.
+//!
+//! There are no foreign keys between rows: every reference is checked by the sealed sums (see `sealed`), which also
+//! hold against someone who edits the file.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, ffi, params};
+
+use super::{Header, Kind, Row, RowId, Rows, Store, StoreOptions, Transaction};
+use crate::error::{Error, Result};
+use crate::platform;
+
+/// "kms1", in the file's header, so that `file` and we can tell what it is.
+const APPLICATION_ID: i64 = 0x6b6d_7331;
+
+/// Step n brings a file from schema version n to n + 1; the file's `user_version` says where it stands.
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE header (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        bytes BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE row (
+        kind INTEGER NOT NULL,
+        id BLOB NOT NULL,
+        owner BLOB NOT NULL,
+        revision INTEGER NOT NULL,
+        sealed BLOB NOT NULL,
+        PRIMARY KEY (kind, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX row_owner ON row (owner);
+    CREATE INDEX row_revision ON row (revision);
+"];
+
+/// Connections kept for the next reader; more are opened when more threads read at once.
+const MAX_IDLE: usize = 8;
+
+pub struct SqliteStore {
+    path: PathBuf,
+    options: StoreOptions,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl SqliteStore {
+    pub fn open(path: &str, options: &StoreOptions) -> Result<Self> {
+        platform::sqlite::make_fork_safe()?;
+        let path = Path::new(path);
+        if options.create && !options.read_only {
+            platform::create_private(path).map_err(|error| io_error(&error))?;
+        }
+        // Absolute, since a child of fork may have changed its directory when it opens the store anew.
+        let path = match path.canonicalize() {
+            Ok(path) => path,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Error::StoreNotFound(path.display().to_string()));
+            }
+            Err(error) => return Err(io_error(&error)),
+        };
+        let store = SqliteStore { path, options: options.clone(), idle: Mutex::new(Vec::new()) };
+        store.with(|connection| {
+            if !options.read_only && connection.is_readonly("main").map_err(sql_error)? {
+                return Err(Error::Store {
+                    native_code: i64::from(ffi::SQLITE_READONLY),
+                    message: "the file cannot be written; KMS_OPEN_READ_ONLY opens it for reading".into(),
+                });
+            }
+            Ok(())
+        })?;
+        Ok(store)
+    }
+
+    fn connect(&self) -> Result<Connection> {
+        let access = if self.options.read_only {
+            OpenFlags::SQLITE_OPEN_READ_ONLY
+        } else {
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+        };
+        // Each connection is used by one thread at a time, so it needs no mutex of its own.
+        let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(&self.path, flags).map_err(sql_error)?;
+        connection.busy_handler(Some(wait_at_most(self.options.timeout))).map_err(sql_error)?;
+        connection
+            .execute_batch(
+                "PRAGMA synchronous = FULL;
+                 PRAGMA secure_delete = ON;
+                 PRAGMA temp_store = MEMORY;
+                 PRAGMA trusted_schema = OFF;
+                 PRAGMA cell_size_check = ON;
+                 PRAGMA cache_size = -1024;",
+            )
+            .map_err(sql_error)?;
+        Ok(connection)
+    }
+
+    /// Runs `body` on a connection that no other thread uses meanwhile.
+    fn with<T>(&self, body: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => self.connect()?,
+        };
+        let outcome = body(&mut connection);
+        // A connection that failed is not trusted with the next call.
+        if outcome.as_ref().err().is_none_or(|error| !is_store_failure(error)) {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if idle.len() < MAX_IDLE {
+                idle.push(connection);
+            }
+        }
+        outcome
+    }
+
+    /// The schema version of the file; 0 if it is an empty database.
+    fn schema_version(&self, connection: &Connection) -> Result<i64> {
+        let (application, version, tables) = connection
+            .query_row(
+                "SELECT (SELECT application_id FROM pragma_application_id),
+                        (SELECT user_version FROM pragma_user_version),
+                        (SELECT count(*) FROM sqlite_schema)",
+                [],
+                |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)),
+            )
+            .map_err(sql_error)?;
+        if application == 0 && version == 0 && tables == 0 {
+            return Ok(0);
+        }
+        if application != APPLICATION_ID {
+            return Err(Error::Store {
+                native_code: 0,
+                message: "the file is a SQLite database, but not a libkms store".into(),
+            });
+        }
+        if version > MIGRATIONS.len() as i64 {
+            return Err(Error::Unsupported(
+                format!("the store has schema version {version}, this library knows {}", MIGRATIONS.len())
+                    .into(),
+            ));
+        }
+        if version < 1 {
+            return Err(Error::corrupt("its schema version is impossible"));
+        }
+        Ok(version)
+    }
+
+    /// WAL is a property of the file. Switching needs the file for a moment, and SQLite does not call the busy
+    /// handler for it.
+    fn switch_to_wal(&self, connection: &Connection) -> Result<()> {
+        let mut wait = wait_at_most(self.options.timeout);
+        for attempt in 0.. {
+            match connection
+                .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))
+            {
+                Ok(mode) if mode == "wal" => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
+                Err(error) => return Err(sql_error(error)),
+            }
+            if !wait(attempt) {
+                break;
+            }
+        }
+        Err(Error::DependencyTimeout("the store"))
+    }
+
+    fn migrate(&self, transaction: &rusqlite::Transaction<'_>, from: i64) -> Result<()> {
+        for step in MIGRATIONS.iter().skip(usize::try_from(from).unwrap_or(0)) {
+            transaction.execute_batch(step).map_err(sql_error)?;
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(sql_error)?;
+        transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64).map_err(sql_error)
+    }
+}
+
+/// A busy handler: short sleeps of random length, so that many waiting processes do not march in step.
+fn wait_at_most(timeout: Duration) -> impl FnMut(i32) -> bool + Send + 'static {
+    let mut started = Instant::now();
+    move |attempt| {
+        if attempt == 0 {
+            started = Instant::now();
+        }
+        if started.elapsed() >= timeout {
+            return false;
+        }
+        let random = platform::random_u64().unwrap_or(u64::from(std::process::id()));
+        std::thread::sleep(Duration::from_micros(200 + random % 1800));
+        true
+    }
+}
+
+/// Rows of whatever connection or transaction.
+struct Sql<'a>(&'a Connection);
+
+const COLUMNS: &str = "kind, id, owner, revision, sealed";
+
+impl Sql<'_> {
+    fn rows(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<Vec<Row>> {
+        let mut statement = self.0.prepare_cached(sql).map_err(sql_error)?;
+        let mut rows = statement.query(parameters).map_err(sql_error)?;
+        let mut list = Vec::new();
+        while let Some(row) = rows.next().map_err(sql_error)? {
+            list.push(to_row(row)?);
+        }
+        Ok(list)
+    }
+}
+
+fn to_row(row: &rusqlite::Row<'_>) -> Result<Row> {
+    let damaged = || Error::corrupt("a row's columns are damaged");
+    let blob = |column| match row.get_ref(column) {
+        Ok(ValueRef::Blob(bytes)) => Ok(bytes),
+        _ => Err(damaged()),
+    };
+    let number = |column| row.get::<_, i64>(column).map_err(|_| damaged());
+    Ok(Row {
+        kind: Kind::from_number(number(0)?).ok_or_else(damaged)?,
+        id: blob(1)?.try_into().map_err(|_| damaged())?,
+        owner: blob(2)?.try_into().map_err(|_| damaged())?,
+        revision: number(3)? as u64,
+        sealed: blob(4)?.to_vec(),
+    })
+}
+
+impl Rows for Sql<'_> {
+    fn get(&self, kind: Kind, id: &RowId) -> Result<Option<Row>> {
+        let sql = format!("SELECT {COLUMNS} FROM row WHERE kind = ?1 AND id = ?2");
+        Ok(self.rows(&sql, params![kind as i64, id])?.pop())
+    }
+
+    fn family(&self, kind: Kind, id: &RowId) -> Result<Vec<Row>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM row WHERE owner = (SELECT owner FROM row WHERE kind = ?1 AND id = ?2)"
+        );
+        self.rows(&sql, params![kind as i64, id])
+    }
+
+    fn page(
+        &self,
+        kind: Kind,
+        owner: Option<&RowId>,
+        after: Option<&RowId>,
+        limit: usize,
+    ) -> Result<Vec<Row>> {
+        let after = after.map_or(&[][..], |id| id.as_slice());
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        match owner {
+            Some(owner) => {
+                let sql = format!(
+                    "SELECT {COLUMNS} FROM row WHERE owner = ?4 AND kind = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
+                );
+                self.rows(&sql, params![kind as i64, after, limit, owner])
+            }
+            None => {
+                let sql =
+                    format!("SELECT {COLUMNS} FROM row WHERE kind = ?1 AND id > ?2 ORDER BY id LIMIT ?3");
+                self.rows(&sql, params![kind as i64, after, limit])
+            }
+        }
+    }
+
+    fn owners_since(&self, revision: u64) -> Result<Vec<RowId>> {
+        let mut statement =
+            self.0.prepare_cached("SELECT DISTINCT owner FROM row WHERE revision > ?1").map_err(sql_error)?;
+        let owners = statement
+            .query_map([revision as i64], |row| row.get::<_, RowId>(0))
+            .and_then(Iterator::collect)
+            .map_err(sql_error)?;
+        Ok(owners)
+    }
+
+    fn count(&self) -> Result<u64> {
+        let count: i64 =
+            self.0.query_row("SELECT count(*) FROM row", [], |row| row.get(0)).map_err(sql_error)?;
+        Ok(count as u64)
+    }
+}
+
+impl Transaction for Sql<'_> {
+    fn put(&mut self, row: &Row) -> Result<()> {
+        let sql = "INSERT INTO row (kind, id, owner, revision, sealed) VALUES (?1, ?2, ?3, ?4, ?5)
+                   ON CONFLICT (kind, id) DO UPDATE SET owner = ?3, revision = ?4, sealed = ?5";
+        let values = params![row.kind as i64, row.id, row.owner, row.revision as i64, row.sealed];
+        self.0.prepare_cached(sql).and_then(|mut insert| insert.execute(values)).map_err(sql_error)?;
+        Ok(())
+    }
+
+    fn delete(&mut self, kind: Kind, id: &RowId) -> Result<()> {
+        let sql = "DELETE FROM row WHERE kind = ?1 AND id = ?2";
+        let values = params![kind as i64, id];
+        self.0.prepare_cached(sql).and_then(|mut delete| delete.execute(values)).map_err(sql_error)?;
+        Ok(())
+    }
+}
+
+impl Rows for SqliteStore {
+    fn get(&self, kind: Kind, id: &RowId) -> Result<Option<Row>> {
+        self.with(|connection| Sql(connection).get(kind, id))
+    }
+
+    fn family(&self, kind: Kind, id: &RowId) -> Result<Vec<Row>> {
+        self.with(|connection| Sql(connection).family(kind, id))
+    }
+
+    fn page(
+        &self,
+        kind: Kind,
+        owner: Option<&RowId>,
+        after: Option<&RowId>,
+        limit: usize,
+    ) -> Result<Vec<Row>> {
+        self.with(|connection| Sql(connection).page(kind, owner, after, limit))
+    }
+
+    fn owners_since(&self, revision: u64) -> Result<Vec<RowId>> {
+        self.with(|connection| Sql(connection).owners_since(revision))
+    }
+
+    fn count(&self) -> Result<u64> {
+        self.with(|connection| Sql(connection).count())
+    }
+}
+
+impl Store for SqliteStore {
+    fn header(&self) -> Result<Option<Header>> {
+        self.with(|connection| {
+            let version = self.schema_version(connection)?;
+            if version == 0 {
+                return Ok(None);
+            }
+            if version < MIGRATIONS.len() as i64 && !self.options.read_only {
+                let transaction = connection
+                    .transaction_with_behavior(TransactionBehavior::Immediate)
+                    .map_err(sql_error)?;
+                // Another process may have migrated it meanwhile.
+                let version = self.schema_version(&transaction)?;
+                self.migrate(&transaction, version)?;
+                transaction.commit().map_err(sql_error)?;
+            }
+            let bytes: Option<Vec<u8>> = connection
+                .query_row("SELECT bytes FROM header", [], |row| row.get(0))
+                .optional()
+                .map_err(sql_error)?;
+            let bytes = bytes.ok_or_else(|| Error::corrupt("its header is missing"))?;
+            Header::from_bytes(&bytes).map(Some)
+        })
+    }
+
+    fn create(&self, header: &Header, first: &Row) -> Result<bool> {
+        self.with(|connection| {
+            self.switch_to_wal(connection)?;
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql_error)?;
+            if self.schema_version(&transaction)? != 0 {
+                return Ok(false);
+            }
+            self.migrate(&transaction, 0)?;
+            transaction
+                .execute("INSERT INTO header (id, bytes) VALUES (1, ?1)", [header.to_bytes()])
+                .map_err(sql_error)?;
+            Sql(&transaction).put(first)?;
+            transaction.commit().map_err(sql_error)?;
+            Ok(true)
+        })
+    }
+
+    fn write(&self, body: &mut dyn FnMut(&mut dyn Transaction) -> Result<()>) -> Result<()> {
+        self.with(|connection| {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql_error)?;
+            body(&mut Sql(&transaction))?;
+            transaction.commit().map_err(sql_error)
+        })
+    }
+
+    fn reopen(&self) -> Result<Box<dyn Store>> {
+        Ok(Box::new(SqliteStore {
+            path: self.path.clone(),
+            options: self.options.clone(),
+            idle: Mutex::new(Vec::new()),
+        }))
+    }
+}
+
+fn is_store_failure(error: &Error) -> bool {
+    matches!(error, Error::Store { .. } | Error::CorruptStore(_) | Error::OutOfMemory { .. })
+}
+
+fn io_error(error: &std::io::Error) -> Error {
+    Error::Store {
+        native_code: i64::from(error.raw_os_error().unwrap_or(0)),
+        message: format!("the file cannot be opened: {error}"),
+    }
+}
+
+/// SQLite's extended result code goes to the caller; its texts name files and SQL, never row contents.
+fn sql_error(error: rusqlite::Error) -> Error {
+    let Some(failure) = error.sqlite_error() else {
+        // A column that has another type than the schema says.
+        return Error::corrupt("a row's columns are damaged");
+    };
+    let native_code = i64::from(failure.extended_code);
+    let message = match failure.code {
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => return Error::DependencyTimeout("the store"),
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
+            return Error::corrupt("SQLite cannot read it (not a database, or damaged)");
+        }
+        ErrorCode::OutOfMemory => return Error::OutOfMemory { what: "the store", native_code },
+        ErrorCode::DiskFull => "the disk is full".into(),
+        ErrorCode::ReadOnly => "the file or its folder cannot be written".into(),
+        ErrorCode::CannotOpen => "the file, or its -wal or -shm beside it, cannot be opened".into(),
+        _ => ffi::code_to_str(failure.extended_code).to_string(),
+    };
+    Error::Store { native_code, message }
+}
