@@ -941,7 +941,7 @@ KMS_API kms_status_t KMS_CALL kms_generate_random(
  *
  * \param request  required
  * \param stats    required
- * \return KMS_OK; KMS_INVALID_ARGUMENT.
+ * \return KMS_OK; KMS_INVALID_ARGUMENT; in a child of fork also what kms_open() returns.
  */
 KMS_API kms_status_t KMS_CALL kms_stats(
     kms_t *kms, const kms_stats_request_t *request, kms_stats_t *stats, kms_error_t *error);

@@ -72,6 +72,20 @@ fn an_extra_or_missing_name_is_noticed() {
     assert!(raw.iter().any(|fault| fault.starts_with("sqlite3_open ")), "{raw:?}");
 }
 
+/// Whether an archive has section groups. A linker keeps one group of a name and drops the others, so one of libkms
+/// must not be left for another Rust library to take: a panic would then end in a crash (tried).
+fn has_groups(library: &Path) -> bool {
+    run(Command::new("readelf").arg("--section-groups").arg(library))
+        .expect("readelf")
+        .contains("group section [")
+}
+
+#[test]
+fn the_static_library_shares_no_sections_with_others() {
+    assert!(!has_groups(&installed_prefix().join("lib/libkms.a")));
+    assert!(has_groups(&built_static_library()), "cargo's archive has some, or the check does not see them");
+}
+
 /// Names of libdrm's retired libkms and of libmongocrypt, with which a program may be linked as well.
 fn is_taken(name: &str) -> bool {
     const NAMES: [&str; 3] = ["kms_create", "kms_destroy", "kms_get_prop"];
