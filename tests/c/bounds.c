@@ -1,0 +1,1042 @@
+/* Every integer and every length at its bounds and past them: struct_size, flags, reserved members,
+ * specs, counts, strides, sizes of texts and bytes. A caller's mistake is KMS_INVALID_ARGUMENT with
+ * the argument's name. Structs lie in memory that ends at an inaccessible page, at no particular
+ * alignment. */
+#include "guarded.h"
+
+#include "check.h"
+
+static kms_t *kms;
+static uint8_t blob[32 + KMS_CIPHERTEXT_OVERHEAD], blob_iv[KMS_IV_SIZE];
+
+/* --- struct_size
+ * ---------------------------------------------------------------------------------------------- */
+
+typedef kms_status_t (*struct_call_t)(void *extensible);
+
+/* A size_t alone is all that may be read of a struct with an impossible size. */
+static void refused_size(const char *argument, size_t struct_size, struct_call_t call) {
+  guarded_t memory = guarded_copy(&struct_size, sizeof struct_size);
+  CHECK_ARGUMENT(argument, call(memory.data));
+  guarded_free(&memory);
+}
+
+static void refused_sizes(const char *name, size_t size, struct_call_t call) {
+  char argument[64];
+  snprintf(argument, sizeof argument, "%s.struct_size", name);
+  refused_size(argument, 0, call);
+  refused_size(argument, 1, call);
+  refused_size(argument, sizeof(size_t), call);
+  refused_size(argument, size - 1, call);
+  refused_size(argument, 4097, call);
+  refused_size(argument, SIZE_MAX, call);
+}
+
+/* A struct of a later release: `size` bytes longer than what we know, with `tail` as its last byte.
+ */
+static guarded_t longer_struct(const void *valid, size_t size, size_t struct_size) {
+  guarded_t memory = guarded_alloc(struct_size);
+  memset(memory.data, 0, struct_size);
+  memcpy(memory.data, valid, size);
+  memcpy(memory.data, &struct_size, sizeof struct_size);
+  return memory;
+}
+
+static const size_t longer_by[] = {0, 1, 3, 8, 64};
+
+static void request_sizes(const char *name, const void *valid, size_t size, kms_status_t expected,
+                          struct_call_t call) {
+  size_t i;
+  refused_sizes(name, size, call);
+  for (i = 0; i <= sizeof longer_by / sizeof longer_by[0]; i++) {
+    size_t struct_size =
+        i < sizeof longer_by / sizeof longer_by[0] ? size + longer_by[i] : (size_t)4096;
+    guarded_t memory = longer_struct(valid, size, struct_size);
+    CHECK_STATUS(expected, call(memory.data));
+    if (struct_size > size) {
+      memory.data[size] = 1; /* the first byte that we do not know */
+      CHECK_ARGUMENT(name, call(memory.data));
+      memory.data[size] = 0;
+      memory.data[struct_size - 1] = 0x80; /* the last one */
+      CHECK_ARGUMENT(name, call(memory.data));
+    }
+    guarded_free(&memory);
+  }
+}
+
+/* An info: what we know of it is filled, the rest of what the caller has becomes zero, struct_size
+ * stays. The last member that is filled is at filled_at. */
+static void info_sizes(const char *name, size_t size, size_t filled_at, struct_call_t call) {
+  size_t i;
+  refused_sizes(name, size, call);
+  for (i = 0; i <= sizeof longer_by / sizeof longer_by[0]; i++) {
+    size_t kept, struct_size = i < sizeof longer_by / sizeof longer_by[0] ? size + longer_by[i]
+                                                                          : (size_t)4096;
+    guarded_t memory = guarded_alloc(struct_size);
+    memset(memory.data, UNTOUCHED, struct_size);
+    memcpy(memory.data, &struct_size, sizeof struct_size);
+    CHECK_OK(call(memory.data));
+    memcpy(&kept, memory.data, sizeof kept);
+    CHECK(kept == struct_size);
+    CHECK(memory.data[filled_at] != UNTOUCHED);
+    CHECK(all_bytes(memory.data + size, struct_size - size, 0));
+    guarded_free(&memory);
+  }
+}
+
+static kms_status_t call_open(void *request) {
+  kms_t *out = NULL;
+  kms_status_t status = kms_open((const kms_open_options_t *)request, &out, &err);
+  kms_close(out);
+  return status;
+}
+
+static kms_status_t call_create_key(void *request) {
+  return kms_create_key(kms, (const kms_create_key_request_t *)request, NULL, &err);
+}
+
+static kms_status_t call_create_key_info(void *info) {
+  const kms_create_key_request_t request = KMS_CREATE_KEY_REQUEST_INIT;
+  return kms_create_key(kms, &request, (kms_key_info_t *)info, &err);
+}
+
+static kms_status_t call_describe_key(void *request) {
+  kms_key_info_t info = KMS_KEY_INFO_INIT;
+  return kms_describe_key(kms, (const kms_key_request_t *)request, &info, NULL, &err);
+}
+
+static kms_status_t call_describe_key_info(void *info) {
+  kms_key_request_t request = KMS_KEY_REQUEST_INIT;
+  request.key_id = "key-1";
+  return kms_describe_key(kms, &request, (kms_key_info_t *)info, NULL, &err);
+}
+
+static kms_status_t call_list_keys(void *request) {
+  kms_page_t page = KMS_PAGE_INIT;
+  kms_key_info_t item;
+  return kms_list_keys(kms, (const kms_list_keys_request_t *)request, &page, &item, sizeof item, 1,
+                       NULL, &err);
+}
+
+static kms_status_t call_list_keys_page(void *page) {
+  const kms_list_keys_request_t request = KMS_LIST_KEYS_REQUEST_INIT;
+  kms_key_info_t item;
+  return kms_list_keys(kms, &request, (kms_page_t *)page, &item, sizeof item, 1, NULL, &err);
+}
+
+static kms_status_t call_create_alias(void *request) {
+  return kms_create_alias(kms, (const kms_create_alias_request_t *)request, &err);
+}
+
+static kms_status_t call_list_aliases(void *request) {
+  kms_page_t page = KMS_PAGE_INIT;
+  kms_alias_info_t item;
+  return kms_list_aliases(kms, (const kms_list_aliases_request_t *)request, &page, &item,
+                          sizeof item, 1, NULL, &err);
+}
+
+static kms_status_t call_list_aliases_page(void *page) {
+  const kms_list_aliases_request_t request = KMS_LIST_ALIASES_REQUEST_INIT;
+  kms_alias_info_t item;
+  return kms_list_aliases(kms, &request, (kms_page_t *)page, &item, sizeof item, 1, NULL, &err);
+}
+
+static uint8_t out_bytes[KMS_MAX_CIPHERTEXT_SIZE], out_plain[KMS_MAX_PAYLOAD_SIZE];
+static uint8_t out_iv[KMS_IV_SIZE];
+
+static kms_status_t generate(const kms_data_key_request_t *request, kms_data_key_info_t *info) {
+  kms_buffer_t plain = fresh_buffer(out_plain, KMS_MAX_DATA_KEY_SIZE);
+  kms_buffer_t wrapped = fresh_buffer(out_bytes, KMS_MAX_DATA_KEY_SIZE + KMS_CIPHERTEXT_OVERHEAD);
+  kms_buffer_t iv = fresh_buffer(out_iv, sizeof out_iv);
+  kms_status_t status = kms_generate_data_key(kms, request, &plain, &wrapped, &iv, info, &err);
+  if (status != KMS_OK)
+    CHECK(buffer_untouched(&plain) && buffer_untouched(&wrapped) && buffer_untouched(&iv));
+  return status;
+}
+
+static kms_status_t call_generate(void *request) {
+  return generate((const kms_data_key_request_t *)request, NULL);
+}
+
+static kms_status_t call_generate_info(void *info) {
+  kms_data_key_request_t request = KMS_DATA_KEY_REQUEST_INIT;
+  request.key_id = "key-1";
+  return generate(&request, (kms_data_key_info_t *)info);
+}
+
+static kms_status_t generate_many(const kms_data_key_request_t *request, size_t count,
+                                  kms_data_key_info_t *info) {
+  kms_column_t wrapped;
+  memset(&wrapped, 0, sizeof wrapped);
+  wrapped.data = out_bytes;
+  wrapped.capacity = sizeof out_bytes;
+  return kms_generate_data_keys(kms, request, count, NULL, &wrapped, NULL, info, &err);
+}
+
+static kms_status_t call_generate_many(void *request) {
+  return generate_many((const kms_data_key_request_t *)request, 2, NULL);
+}
+
+static kms_status_t call_generate_many_info(void *info) {
+  kms_data_key_request_t request = KMS_DATA_KEY_REQUEST_INIT;
+  request.key_id = "key-1";
+  return generate_many(&request, 2, (kms_data_key_info_t *)info);
+}
+
+static kms_status_t encrypt(const kms_encrypt_request_t *request, kms_data_key_info_t *info) {
+  kms_buffer_t sealed = fresh_buffer(out_bytes, sizeof out_bytes);
+  kms_status_t status = kms_encrypt(kms, request, &sealed, NULL, info, &err);
+  if (status != KMS_OK)
+    CHECK(buffer_untouched(&sealed));
+  return status;
+}
+
+static kms_status_t call_encrypt(void *request) {
+  return encrypt((const kms_encrypt_request_t *)request, NULL);
+}
+
+static kms_status_t call_encrypt_info(void *info) {
+  kms_encrypt_request_t request = KMS_ENCRYPT_REQUEST_INIT;
+  request.key_id = "key-1";
+  return encrypt(&request, (kms_data_key_info_t *)info);
+}
+
+static kms_status_t decrypt(const kms_decrypt_request_t *request, kms_data_key_info_t *info) {
+  kms_buffer_t plain = fresh_buffer(out_plain, sizeof out_plain);
+  kms_status_t status = kms_decrypt(kms, request, &plain, info, &err);
+  if (status != KMS_OK)
+    CHECK(buffer_untouched(&plain));
+  return status;
+}
+
+static kms_status_t call_decrypt(void *request) {
+  return decrypt((const kms_decrypt_request_t *)request, NULL);
+}
+
+static kms_decrypt_request_t good_decrypt(void) {
+  kms_decrypt_request_t request = KMS_DECRYPT_REQUEST_INIT;
+  request.ciphertext.data = blob;
+  request.ciphertext.len = sizeof blob;
+  return request;
+}
+
+static kms_status_t call_decrypt_info(void *info) {
+  const kms_decrypt_request_t request = good_decrypt();
+  return decrypt(&request, (kms_data_key_info_t *)info);
+}
+
+static kms_status_t call_random(void *request) {
+  kms_buffer_t random = fresh_buffer(out_plain, sizeof out_plain);
+  kms_status_t status =
+      kms_generate_random(kms, (const kms_random_request_t *)request, &random, &err);
+  if (status != KMS_OK)
+    CHECK(buffer_untouched(&random));
+  return status;
+}
+
+static kms_status_t call_stats(void *request) {
+  kms_stats_t stats = KMS_STATS_INIT;
+  return kms_stats(kms, (const kms_stats_request_t *)request, &stats, &err);
+}
+
+static kms_status_t call_stats_info(void *stats) {
+  const kms_stats_request_t request = KMS_STATS_REQUEST_INIT;
+  return kms_stats(kms, &request, (kms_stats_t *)stats, &err);
+}
+
+static kms_open_options_t good_options(void) {
+  kms_open_options_t options = KMS_OPEN_OPTIONS_INIT;
+  options.store = "memory:";
+  options.root_key.data = test_root_key;
+  options.root_key.len = sizeof test_root_key;
+  options.flags = KMS_OPEN_CREATE;
+  return options;
+}
+
+static kms_create_alias_request_t good_alias(void) {
+  kms_create_alias_request_t request = KMS_CREATE_ALIAS_REQUEST_INIT;
+  request.alias = "alias/bounds";
+  request.key_id = "key-1";
+  request.flags = KMS_DRY_RUN;
+  return request;
+}
+
+static kms_data_key_request_t good_generate(void) {
+  kms_data_key_request_t request = KMS_DATA_KEY_REQUEST_INIT;
+  request.key_id = "key-1";
+  return request;
+}
+
+static kms_encrypt_request_t good_encrypt(void) {
+  kms_encrypt_request_t request = KMS_ENCRYPT_REQUEST_INIT;
+  request.key_id = "key-1";
+  return request;
+}
+
+static void every_struct_size(void) {
+  const kms_open_options_t options = good_options();
+  const kms_create_key_request_t create = KMS_CREATE_KEY_REQUEST_INIT;
+  const kms_create_alias_request_t alias = good_alias();
+  const kms_list_keys_request_t list_keys = KMS_LIST_KEYS_REQUEST_INIT;
+  const kms_list_aliases_request_t list_aliases = KMS_LIST_ALIASES_REQUEST_INIT;
+  const kms_page_t page = KMS_PAGE_INIT;
+  const kms_data_key_request_t data_key = good_generate();
+  const kms_encrypt_request_t encrypt_request = good_encrypt();
+  const kms_decrypt_request_t decrypt_request = good_decrypt();
+  const kms_stats_request_t stats = KMS_STATS_REQUEST_INIT;
+  kms_key_request_t describe = KMS_KEY_REQUEST_INIT;
+  kms_random_request_t random = KMS_RANDOM_REQUEST_INIT;
+  describe.key_id = "key-1";
+  random.number_of_bytes = 16;
+
+  request_sizes("options", &options, sizeof options, KMS_OK, call_open);
+  request_sizes("request", &create, sizeof create, KMS_OK, call_create_key);
+  request_sizes("request", &describe, sizeof describe, KMS_OK, call_describe_key);
+  request_sizes("request", &list_keys, sizeof list_keys, KMS_OK, call_list_keys);
+  request_sizes("request", &alias, sizeof alias, KMS_DRY_RUN_OK, call_create_alias);
+  request_sizes("request", &list_aliases, sizeof list_aliases, KMS_OK, call_list_aliases);
+  request_sizes("page", &page, sizeof page, KMS_OK, call_list_keys_page);
+  request_sizes("page", &page, sizeof page, KMS_OK, call_list_aliases_page);
+  request_sizes("request", &data_key, sizeof data_key, KMS_OK, call_generate);
+  request_sizes("request", &data_key, sizeof data_key, KMS_OK, call_generate_many);
+  request_sizes("request", &encrypt_request, sizeof encrypt_request, KMS_OK, call_encrypt);
+  request_sizes("request", &decrypt_request, sizeof decrypt_request, KMS_OK, call_decrypt);
+  request_sizes("request", &random, sizeof random, KMS_OK, call_random);
+  request_sizes("request", &stats, sizeof stats, KMS_OK, call_stats);
+
+  info_sizes("info", sizeof(kms_key_info_t), offsetof(kms_key_info_t, description),
+             call_create_key_info);
+  info_sizes("info", sizeof(kms_key_info_t), offsetof(kms_key_info_t, description),
+             call_describe_key_info);
+  info_sizes("info", sizeof(kms_data_key_info_t), offsetof(kms_data_key_info_t, version_number),
+             call_generate_info);
+  info_sizes("info", sizeof(kms_data_key_info_t), offsetof(kms_data_key_info_t, version_number),
+             call_generate_many_info);
+  info_sizes("info", sizeof(kms_data_key_info_t), offsetof(kms_data_key_info_t, version_number),
+             call_encrypt_info);
+  info_sizes("info", sizeof(kms_data_key_info_t), offsetof(kms_data_key_info_t, version_number),
+             call_decrypt_info);
+  info_sizes("stats", sizeof(kms_stats_t), offsetof(kms_stats_t, store_id), call_stats_info);
+}
+
+/* A refused info refuses the whole call, and nothing is made. */
+static void a_refused_info_makes_nothing(void) {
+  kms_create_key_request_t create = KMS_CREATE_KEY_REQUEST_INIT;
+  kms_key_request_t describe = KMS_KEY_REQUEST_INIT;
+  kms_key_info_t info = KMS_KEY_INFO_INIT;
+  create.key_id = "not-made";
+  info.struct_size = 0;
+  CHECK_ARGUMENT("info.struct_size", kms_create_key(kms, &create, &info, &err));
+  describe.key_id = "not-made";
+  CHECK_STATUS(KMS_NOT_FOUND, call_describe_key(&describe));
+}
+
+/* --- flags and reserved members
+ * ------------------------------------------------------------------------------- */
+
+/* Each bit outside `known` alone, and all of them. */
+#define UNKNOWN_FLAGS(request, known, call)                                                        \
+  do {                                                                                             \
+    const uint32_t good = (request).flags;                                                         \
+    int bit;                                                                                       \
+    for (bit = 0; bit < 32; bit++)                                                                 \
+      if (((known) >> bit & 1) == 0) {                                                             \
+        (request).flags = good | (uint32_t)1 << bit;                                               \
+        CHECK_ARGUMENT("request.flags", call);                                                     \
+      }                                                                                            \
+    (request).flags = UINT32_MAX;                                                                  \
+    CHECK_ARGUMENT("request.flags", call);                                                         \
+    (request).flags = good;                                                                        \
+  } while (0)
+
+#define RESERVED(request, call)                                                                    \
+  do {                                                                                             \
+    (request).reserved = 1;                                                                        \
+    CHECK_ARGUMENT("request.reserved", call);                                                      \
+    (request).reserved = UINT32_MAX;                                                               \
+    CHECK_ARGUMENT("request.reserved", call);                                                      \
+    (request).reserved = 0;                                                                        \
+  } while (0)
+
+static void flags_and_reserved(void) {
+  const uint32_t generate_flags = KMS_SKIP_PLAINTEXT | KMS_INITIAL_VERSION | KMS_DRY_RUN;
+  kms_create_key_request_t create = KMS_CREATE_KEY_REQUEST_INIT;
+  kms_key_request_t describe = KMS_KEY_REQUEST_INIT;
+  kms_list_keys_request_t list_keys = KMS_LIST_KEYS_REQUEST_INIT;
+  kms_create_alias_request_t alias = good_alias();
+  kms_list_aliases_request_t list_aliases = KMS_LIST_ALIASES_REQUEST_INIT;
+  kms_data_key_request_t data_key = good_generate();
+  kms_encrypt_request_t encrypt_request = good_encrypt();
+  kms_decrypt_request_t decrypt_request = good_decrypt();
+  kms_random_request_t random = KMS_RANDOM_REQUEST_INIT;
+  kms_stats_request_t stats = KMS_STATS_REQUEST_INIT;
+  kms_page_t page = KMS_PAGE_INIT;
+  describe.key_id = "key-1";
+  random.number_of_bytes = 16;
+  UNKNOWN_FLAGS(create, KMS_DRY_RUN, call_create_key(&create));
+  RESERVED(create, call_create_key(&create));
+  UNKNOWN_FLAGS(describe, KMS_DRY_RUN, call_describe_key(&describe));
+  RESERVED(describe, call_describe_key(&describe));
+  UNKNOWN_FLAGS(list_keys, 0u, call_list_keys(&list_keys));
+  RESERVED(list_keys, call_list_keys(&list_keys));
+  UNKNOWN_FLAGS(alias, KMS_DRY_RUN, call_create_alias(&alias));
+  RESERVED(alias, call_create_alias(&alias));
+  UNKNOWN_FLAGS(list_aliases, 0u, call_list_aliases(&list_aliases));
+  RESERVED(list_aliases, call_list_aliases(&list_aliases));
+  UNKNOWN_FLAGS(data_key, generate_flags, call_generate(&data_key));
+  RESERVED(data_key, call_generate(&data_key));
+  UNKNOWN_FLAGS(data_key, generate_flags, call_generate_many(&data_key));
+  RESERVED(data_key, call_generate_many(&data_key));
+  UNKNOWN_FLAGS(encrypt_request, KMS_INITIAL_VERSION | KMS_DRY_RUN, call_encrypt(&encrypt_request));
+  RESERVED(encrypt_request, call_encrypt(&encrypt_request));
+  UNKNOWN_FLAGS(decrypt_request, KMS_DRY_RUN, call_decrypt(&decrypt_request));
+  RESERVED(decrypt_request, call_decrypt(&decrypt_request));
+  UNKNOWN_FLAGS(random, KMS_DRY_RUN, call_random(&random));
+  UNKNOWN_FLAGS(stats, 0u, call_stats(&stats));
+  RESERVED(stats, call_stats(&stats));
+  page.reserved = 1;
+  CHECK_ARGUMENT("page.reserved", call_list_keys_page(&page));
+  CHECK_ARGUMENT("page.reserved", call_list_aliases_page(&page));
+}
+
+/* --- opening
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static void open_bounds(void) {
+  static const char *const bad_stores[] = {"", "memory", "sqlite", "sqlite:", "mysql:x", "MEMORY:"};
+  static const char *const bad_accounts[] = {"", "00000000000", "0000000000000", "00000000000x"};
+  uint8_t long_key[KMS_ROOT_KEY_SIZE + 1] = {0};
+  kms_open_options_t options = good_options();
+  size_t i;
+  int bit;
+
+  for (bit = 4; bit < 32; bit++) {
+    options.flags = KMS_OPEN_CREATE | (uint32_t)1 << bit;
+    CHECK_ARGUMENT("options.flags", call_open(&options));
+  }
+  options.flags = UINT32_MAX;
+  CHECK_ARGUMENT("options.flags", call_open(&options));
+  options.flags = KMS_OPEN_CREATE | KMS_OPEN_SYSTEM_RNG;
+  CHECK_OK(call_open(&options));
+  options.reserved = 1;
+  CHECK_ARGUMENT("options.reserved", call_open(&options));
+  options = good_options();
+  options.max_staleness_ms = UINT32_MAX;
+  options.timeout_ms = UINT32_MAX;
+  CHECK_OK(call_open(&options));
+  options.max_staleness_ms = 1;
+  options.timeout_ms = 1;
+  CHECK_OK(call_open(&options));
+
+  for (i = 0; i < sizeof bad_stores / sizeof bad_stores[0]; i++) {
+    options.store = bad_stores[i];
+    CHECK_ARGUMENT("options.store", call_open(&options));
+  }
+  options.store = "sqlite:\xff.db";
+  CHECK_ARGUMENT("options.store", call_open(&options));
+  options.store = "memory:";
+  for (i = 0; i < sizeof bad_accounts / sizeof bad_accounts[0]; i++) {
+    options.account_id = bad_accounts[i];
+    CHECK_ARGUMENT("options.account_id", call_open(&options));
+  }
+  options.account_id = "123456789012";
+  CHECK_OK(call_open(&options));
+  options.region = "\xc3"; /* the first half of a character */
+  CHECK_ARGUMENT("options.region", call_open(&options));
+  options.region = "";
+  CHECK_ARGUMENT("options.region", call_open(&options));
+  options.region = "eu-west-1";
+  CHECK_OK(call_open(&options));
+
+  options = good_options();
+  for (i = 0; i <= sizeof long_key; i++)
+    if (i != KMS_ROOT_KEY_SIZE) {
+      options.root_key.data = long_key;
+      options.root_key.len = i; /* 0: no source at all */
+      CHECK_ARGUMENT("options.root_key", call_open(&options));
+    }
+  options = good_options(); /* two sources, three sources */
+  options.passphrase.data = long_key;
+  options.passphrase.len = sizeof long_key;
+  CHECK_ARGUMENT("options.root_key", call_open(&options));
+  options.root_key_uri = "env:HOME";
+  CHECK_ARGUMENT("options.root_key", call_open(&options));
+  options.root_key.len = 0;
+  CHECK_ARGUMENT("options.root_key", call_open(&options));
+  options.passphrase.len = 0;
+  options.root_key_uri = "";
+  CHECK_ARGUMENT("options.root_key_uri", call_open(&options));
+  options.root_key_uri = "http://x";
+  CHECK_ARGUMENT("options.root_key_uri", call_open(&options));
+  options.root_key_uri = "file:\xff";
+  CHECK_ARGUMENT("options.root_key_uri", call_open(&options));
+}
+
+/* --- lengths of data keys, payloads, AAD
+ * ---------------------------------------------------------------------- */
+
+static void data_key_bounds(void) {
+  static const uint32_t good_numbers[] = {1, 2, 1023, 1024};
+  static const uint32_t bad_numbers[] = {1025, 65536, 0x80000000u, UINT32_MAX};
+  static const uint32_t bad_specs[] = {5, 6, 255, 0x80000000u, UINT32_MAX};
+  static uint8_t aad[KMS_MAX_AAD_SIZE + 1];
+  kms_data_key_request_t request = good_generate();
+  uint32_t spec;
+  size_t i;
+  for (spec = KMS_KEY_SPEC_UNSPECIFIED; spec <= KMS_KEY_SPEC_AES_256; spec++) {
+    request.key_spec = spec;
+    CHECK_OK(call_generate(&request));
+    CHECK_OK(call_generate_many(&request));
+  }
+  request.key_spec = KMS_KEY_SPEC_AES_256_HSM;
+  CHECK_STATUS(KMS_INVALID_KEY_USAGE, call_generate(&request));
+  CHECK_STATUS(KMS_INVALID_KEY_USAGE, call_generate_many(&request));
+  for (i = 0; i < sizeof bad_specs / sizeof bad_specs[0]; i++) {
+    request.key_spec = bad_specs[i];
+    CHECK_ARGUMENT("request.key_spec", call_generate(&request));
+    CHECK_ARGUMENT("request.key_spec", call_generate_many(&request));
+  }
+  request.key_spec = 0;
+  for (i = 0; i < sizeof good_numbers / sizeof good_numbers[0]; i++) {
+    request.number_of_bytes = good_numbers[i];
+    CHECK_OK(call_generate(&request));
+  }
+  for (i = 0; i < sizeof bad_numbers / sizeof bad_numbers[0]; i++) {
+    request.number_of_bytes = bad_numbers[i];
+    CHECK_ARGUMENT("request.number_of_bytes", call_generate(&request));
+    CHECK_ARGUMENT("request.number_of_bytes", call_generate_many(&request));
+  }
+  request.number_of_bytes = 32; /* both, even if they agree */
+  request.key_spec = KMS_KEY_SPEC_AES_256;
+  CHECK_STATUS(KMS_INVALID_ARGUMENT, call_generate(&request));
+  request = good_generate();
+  request.flags = KMS_INITIAL_VERSION;
+  request.version_id = "x";
+  CHECK_STATUS(KMS_INVALID_ARGUMENT, call_generate(&request));
+
+  request = good_generate();
+  request.aad.data = aad;
+  request.aad.len = KMS_MAX_AAD_SIZE;
+  CHECK_OK(call_generate(&request));
+  request.aad.len = KMS_MAX_AAD_SIZE + 1;
+  CHECK_ARGUMENT("request.aad", call_generate(&request));
+  CHECK_ARGUMENT("request.aad", call_generate_many(&request));
+  request.aad.len = SIZE_MAX; /* refused before it is read */
+  CHECK_ARGUMENT("request.aad", call_generate(&request));
+}
+
+static void payload_bounds(void) {
+  static uint8_t payload[KMS_MAX_PAYLOAD_SIZE + 1], aad[KMS_MAX_AAD_SIZE + 1];
+  kms_encrypt_request_t request = good_encrypt();
+  kms_decrypt_request_t decrypt_request = good_decrypt();
+  request.plaintext.data = payload;
+  request.plaintext.len = KMS_MAX_PAYLOAD_SIZE;
+  CHECK_OK(call_encrypt(&request));
+  request.plaintext.len = KMS_MAX_PAYLOAD_SIZE + 1;
+  CHECK_ARGUMENT("request.plaintext", call_encrypt(&request));
+  request.plaintext.len = SIZE_MAX / 2;
+  CHECK_ARGUMENT("request.plaintext", call_encrypt(&request));
+  request.plaintext.len = SIZE_MAX;
+  CHECK_ARGUMENT("request.plaintext", call_encrypt(&request));
+  request.plaintext.len = 1;
+  request.aad.data = aad;
+  request.aad.len = KMS_MAX_AAD_SIZE;
+  CHECK_OK(call_encrypt(&request));
+  request.aad.len++;
+  CHECK_ARGUMENT("request.aad", call_encrypt(&request));
+  decrypt_request.aad = request.aad;
+  CHECK_ARGUMENT("request.aad", call_decrypt(&decrypt_request));
+  decrypt_request.aad.len = KMS_MAX_AAD_SIZE; /* allowed, though not what was encrypted */
+  CHECK_STATUS(KMS_INVALID_CIPHERTEXT, call_decrypt(&decrypt_request));
+}
+
+static void ciphertext_bounds(void) {
+  static uint8_t long_blob[KMS_MAX_CIPHERTEXT_SIZE + 1];
+  uint8_t long_iv[KMS_IV_SIZE + 1] = {0};
+  kms_decrypt_request_t request = good_decrypt();
+  size_t len;
+  for (len = 0; len < sizeof blob; len++) {
+    /* Cut anywhere, and lying before an inaccessible page. */
+    guarded_t cut = guarded_copy(blob, len);
+    request.ciphertext.data = cut.data;
+    request.ciphertext.len = len;
+    CHECK_STATUS(KMS_INVALID_CIPHERTEXT, call_decrypt(&request));
+    guarded_free(&cut);
+  }
+  memcpy(long_blob, blob, sizeof blob);
+  request.ciphertext.data = long_blob;
+  request.ciphertext.len = sizeof blob + 1;
+  CHECK_STATUS(KMS_INVALID_CIPHERTEXT, call_decrypt(&request));
+  request.ciphertext.len = KMS_MAX_CIPHERTEXT_SIZE;
+  CHECK_STATUS(KMS_INVALID_CIPHERTEXT, call_decrypt(&request));
+  request.ciphertext.len = KMS_MAX_CIPHERTEXT_SIZE + 1;
+  CHECK_STATUS(KMS_INVALID_CIPHERTEXT, call_decrypt(&request));
+  request.ciphertext.len = SIZE_MAX;
+  CHECK_ARGUMENT("request.ciphertext", call_decrypt(&request));
+
+  memcpy(long_iv, blob_iv, sizeof blob_iv);
+  request = good_decrypt();
+  request.iv.data = long_iv;
+  request.iv.len = KMS_IV_SIZE;
+  CHECK_OK(call_decrypt(&request));
+  request.iv.len = KMS_IV_SIZE - 1;
+  CHECK_STATUS(KMS_INVALID_CIPHERTEXT, call_decrypt(&request));
+  request.iv.len = KMS_IV_SIZE + 1;
+  CHECK_STATUS(KMS_INVALID_CIPHERTEXT, call_decrypt(&request));
+}
+
+static void random_bounds(void) {
+  static const uint32_t bad[] = {0, KMS_MAX_RANDOM_SIZE + 1, 0x80000000u, UINT32_MAX};
+  kms_random_request_t request = KMS_RANDOM_REQUEST_INIT;
+  size_t i;
+  for (i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    request.number_of_bytes = bad[i];
+    CHECK_ARGUMENT("request.number_of_bytes", call_random(&request));
+    request.flags = KMS_DRY_RUN;
+    CHECK_ARGUMENT("request.number_of_bytes", call_random(&request));
+    request.flags = 0;
+  }
+  request.number_of_bytes = 1;
+  CHECK_OK(call_random(&request));
+  request.number_of_bytes = KMS_MAX_RANDOM_SIZE;
+  CHECK_OK(call_random(&request));
+}
+
+/* --- contexts and grant tokens
+ * -------------------------------------------------------------------------------- */
+
+/* The same context for all three operations that take one. */
+static void context_refused(const kms_context_entry_t *context, size_t len) {
+  kms_data_key_request_t generate_request = good_generate();
+  kms_encrypt_request_t encrypt_request = good_encrypt();
+  kms_decrypt_request_t decrypt_request = good_decrypt();
+  generate_request.context = encrypt_request.context = decrypt_request.context = context;
+  generate_request.context_len = encrypt_request.context_len = decrypt_request.context_len = len;
+  CHECK_ARGUMENT("request.context", call_generate(&generate_request));
+  CHECK_ARGUMENT("request.context", call_generate_many(&generate_request));
+  CHECK_ARGUMENT("request.context", call_encrypt(&encrypt_request));
+  CHECK_ARGUMENT("request.context", call_decrypt(&decrypt_request));
+}
+
+/* Accepted, and what was made with it is opened with it. */
+static void context_works(const kms_context_entry_t *context, size_t len) {
+  kms_data_key_request_t generate_request = good_generate();
+  kms_decrypt_request_t decrypt_request = KMS_DECRYPT_REQUEST_INIT;
+  generate_request.context = decrypt_request.context = context;
+  generate_request.context_len = decrypt_request.context_len = len;
+  if (!CHECK_OK(call_generate(&generate_request)))
+    return;
+  decrypt_request.ciphertext.data = out_bytes;
+  decrypt_request.ciphertext.len = 32 + KMS_CIPHERTEXT_OVERHEAD;
+  CHECK_OK(call_decrypt(&decrypt_request));
+}
+
+static void context_bounds(void) {
+  static kms_context_entry_t many[KMS_MAX_CONTEXT_PAIRS + 1];
+  static char keys[KMS_MAX_CONTEXT_PAIRS + 1][8];
+  static char value[KMS_MAX_CONTEXT_SIZE + 1];
+  static const kms_context_entry_t twice[] = {{"a", "1"}, {"b", "2"}, {"a", "3"}};
+  static const kms_context_entry_t empty_key[] = {{"a", "1"}, {"", "2"}};
+  static const kms_context_entry_t bad_key[] = {{"a\xff", "1"}};
+  static const kms_context_entry_t overlong_value[] = {{"a", "\xc0\x80"}};
+  static const kms_context_entry_t surrogate[] = {{"a", "\xed\xa0\x80"}};
+  static const kms_context_entry_t prefixes[] = {
+      {"ab", ""}, {"a", ""}, {"\xc3\xa9", "caf\xc3\xa9"}, {"A", "a"}};
+  kms_context_entry_t large;
+  kms_data_key_request_t request = good_generate();
+  size_t i;
+
+  context_refused(twice, 3);
+  context_works(twice, 2);
+  context_refused(empty_key, 2);
+  context_refused(bad_key, 1);
+  context_refused(overlong_value, 1);
+  context_refused(surrogate, 1);
+  context_works(prefixes, 4);
+
+  memset(value, 'v', sizeof value - 1);
+  large.key = "k";
+  large.value = value + 1; /* 32767 bytes */
+  context_works(&large, 1);
+  large.value = value;
+  context_refused(&large, 1);
+  large.key = value; /* a key may be as long */
+  large.value = "";
+  context_works(&large, 1);
+
+  for (i = 0; i <= KMS_MAX_CONTEXT_PAIRS; i++) {
+    snprintf(keys[i], sizeof keys[i], "%04x", (unsigned)(i * 7919 % 65536));
+    many[i].key = keys[i];
+    many[i].value = "";
+  }
+  context_works(many, KMS_MAX_CONTEXT_PAIRS);
+  context_refused(many, KMS_MAX_CONTEXT_PAIRS + 1);
+  context_refused(twice, SIZE_MAX); /* refused before it is read */
+
+  request.context = twice;
+  request.context_len = 2;
+  request.aad.data = blob;
+  request.aad.len = 1;
+  CHECK_STATUS(KMS_INVALID_ARGUMENT, call_generate(&request)); /* aad or context, not both */
+}
+
+static void token_bounds(void) {
+  static const char *const tokens[KMS_MAX_GRANT_TOKENS + 1] = {"t", "t", "t", "t", "t", "t",
+                                                               "t", "t", "t", "t", "t"};
+  static const char *const bad_text[] = {"\xff"};
+  kms_data_key_request_t generate_request = good_generate();
+  kms_encrypt_request_t encrypt_request = good_encrypt();
+  kms_decrypt_request_t decrypt_request = good_decrypt();
+  kms_key_request_t describe = KMS_KEY_REQUEST_INIT;
+  describe.key_id = "key-1";
+  generate_request.grant_tokens = encrypt_request.grant_tokens = decrypt_request.grant_tokens =
+      describe.grant_tokens = tokens;
+  generate_request.grant_tokens_len = encrypt_request.grant_tokens_len =
+      decrypt_request.grant_tokens_len = describe.grant_tokens_len = 1;
+  CHECK_STATUS(KMS_INVALID_GRANT_TOKEN, call_generate(&generate_request));
+  CHECK(err.detail == KMS_DETAIL_GRANT);
+  CHECK_STATUS(KMS_INVALID_GRANT_TOKEN, call_generate_many(&generate_request));
+  CHECK_STATUS(KMS_INVALID_GRANT_TOKEN, call_encrypt(&encrypt_request));
+  CHECK_STATUS(KMS_INVALID_GRANT_TOKEN, call_decrypt(&decrypt_request));
+  CHECK_STATUS(KMS_INVALID_GRANT_TOKEN, call_describe_key(&describe));
+  generate_request.grant_tokens_len = KMS_MAX_GRANT_TOKENS;
+  CHECK_STATUS(KMS_INVALID_GRANT_TOKEN, call_generate(&generate_request));
+  generate_request.grant_tokens_len = KMS_MAX_GRANT_TOKENS + 1;
+  CHECK_ARGUMENT("request.grant_tokens_len", call_generate(&generate_request));
+  generate_request.grant_tokens_len = SIZE_MAX;
+  CHECK_ARGUMENT("request.grant_tokens_len", call_generate(&generate_request));
+  generate_request.grant_tokens = bad_text;
+  generate_request.grant_tokens_len = 1;
+  CHECK_ARGUMENT("request.grant_tokens", call_generate(&generate_request));
+}
+
+/* --- names
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static void key_id_bounds(void) {
+  static const char *const bad[] = {"",     "a b",     "a.b",       "a/b", "a:b", "caf\xc3\xa9",
+                                    "\xff", "alias/x", "arn:x:y:z", "a\n"};
+  char text[2050];
+  kms_create_key_request_t create = KMS_CREATE_KEY_REQUEST_INIT;
+  kms_data_key_request_t request = good_generate();
+  size_t i;
+  for (i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    create.key_id = bad[i];
+    CHECK_ARGUMENT("request.key_id", call_create_key(&create));
+  }
+  memset(text, 'k', sizeof text);
+  text[65] = 0;
+  create.key_id = text; /* 65 bytes */
+  CHECK_ARGUMENT("request.key_id", call_create_key(&create));
+  text[64] = 0;
+  CHECK_OK(call_create_key(&create));
+  request.key_id = text;
+  CHECK_OK(call_generate(&request));
+  create.key_id = "k";
+  CHECK_OK(call_create_key(&create));
+
+  /* To name a key with: what cannot be one is not found; what is nothing, or no text, is refused.
+   */
+  request.key_id = "";
+  CHECK_ARGUMENT("request.key_id", call_generate(&request));
+  request.key_id = "\xff";
+  CHECK_ARGUMENT("request.key_id", call_generate(&request));
+  request.key_id = "no.such/key";
+  CHECK_STATUS(KMS_NOT_FOUND, call_generate(&request));
+  request.key_id = "alias/";
+  CHECK_STATUS(KMS_NOT_FOUND, call_generate(&request));
+  memset(text, 'k', sizeof text);
+  text[2048] = 0;
+  request.key_id = text;
+  CHECK_STATUS(KMS_NOT_FOUND, call_generate(&request));
+  text[2048] = 'k';
+  text[2049] = 0;
+  CHECK_ARGUMENT("request.key_id", call_generate(&request));
+  request = good_generate();
+  request.version_id = "\xff";
+  CHECK_ARGUMENT("request.version_id", call_generate(&request));
+  request.version_id = "";
+  CHECK_STATUS(KMS_NOT_FOUND, call_generate(&request));
+  text[2048] = 0;
+  request.version_id = text;
+  CHECK_STATUS(KMS_NOT_FOUND, call_generate(&request));
+}
+
+static void alias_bounds(void) {
+  static const char *const bad[] = {
+      "",          "alias",      "alias/",        "Alias/x",    "x",
+      "alias/a b", "alias/a.b",  "alias/a:b",     "alias/\xff", "alias/a\n",
+      "aliasx/a",  "/alias/abc", "alias/\xc3\xa9"};
+  char text[300] = "alias/";
+  kms_create_alias_request_t request = good_alias();
+  kms_create_key_request_t create = KMS_CREATE_KEY_REQUEST_INIT;
+  kms_data_key_request_t generate_request = good_generate();
+  size_t i;
+  request.flags = 0;
+  for (i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    request.alias = bad[i];
+    CHECK_ARGUMENT("request.alias", call_create_alias(&request));
+    create.alias = bad[i];
+    CHECK_ARGUMENT("request.alias", call_create_key(&create));
+  }
+  memset(text + 6, 'a', sizeof text - 6);
+  text[6 + 251] = 0;
+  request.alias = create.alias = text;
+  CHECK_ARGUMENT("request.alias", call_create_alias(&request));
+  CHECK_ARGUMENT("request.alias", call_create_key(&create));
+  text[6 + 250] = 0;
+  CHECK_OK(call_create_alias(&request));
+  generate_request.key_id = text;
+  CHECK_OK(call_generate(&generate_request));
+  request.alias = "alias/a";
+  CHECK_OK(call_create_alias(&request));
+  request.alias = "alias/a/b-c_D9";
+  CHECK_OK(call_create_alias(&request));
+  request.alias = "alias/of-an-alias"; /* an alias names a key, not another alias */
+  request.key_id = "alias/a";
+  CHECK_STATUS(KMS_INVALID_ARGUMENT, call_create_alias(&request));
+}
+
+static void description_bounds(void) {
+  static char text[KMS_MAX_DESCRIPTION_SIZE + 2];
+  static uint8_t bytes[KMS_MAX_DESCRIPTION_SIZE + 1];
+  kms_create_key_request_t create = KMS_CREATE_KEY_REQUEST_INIT;
+  kms_key_request_t describe = KMS_KEY_REQUEST_INIT;
+  kms_key_info_t info = KMS_KEY_INFO_INIT;
+  kms_buffer_t buffer = fresh_buffer(bytes, sizeof bytes);
+  memset(text, 'd', KMS_MAX_DESCRIPTION_SIZE + 1);
+  create.key_id = "described";
+  create.description = text;
+  CHECK_ARGUMENT("request.description", call_create_key(&create));
+  create.description = "half a character: \xc3";
+  CHECK_ARGUMENT("request.description", call_create_key(&create));
+  create.description = text + 1;
+  CHECK_OK(call_create_key(&create));
+  describe.key_id = "described";
+  CHECK_OK(kms_describe_key(kms, &describe, &info, &buffer, &err));
+  CHECK(info.description.len == KMS_MAX_DESCRIPTION_SIZE && buffer.len == sizeof bytes);
+  CHECK(strcmp((char *)bytes + info.description.offset, text + 1) == 0);
+}
+
+static void create_key_bounds(void) {
+  static const uint32_t bad_origins[] = {2, 0x80000000u, UINT32_MAX};
+  kms_create_key_request_t create = KMS_CREATE_KEY_REQUEST_INIT;
+  size_t i;
+  for (i = 0; i < sizeof bad_origins / sizeof bad_origins[0]; i++) {
+    create.origin = bad_origins[i];
+    CHECK_STATUS(KMS_UNSUPPORTED, call_create_key(&create));
+  }
+}
+
+static void describe_bounds(void) {
+  kms_key_request_t request = KMS_KEY_REQUEST_INIT;
+  request.key_id = "key-1";
+  request.version_id = "x";
+  CHECK_ARGUMENT("request.version_id", call_describe_key(&request));
+  request.version_id = NULL;
+  request.key_id = "";
+  CHECK_ARGUMENT("request.key_id", call_describe_key(&request));
+  request.key_id = "\xff";
+  CHECK_ARGUMENT("request.key_id", call_describe_key(&request));
+}
+
+/* --- batches and lists
+ * ---------------------------------------------------------------------------------------- */
+
+static void batch_bounds(void) {
+  static const size_t bad_counts[] = {0, KMS_MAX_DATA_KEYS + 1, SIZE_MAX / 2, SIZE_MAX};
+  const size_t wrapped_size = 1 + KMS_CIPHERTEXT_OVERHEAD;
+  kms_data_key_request_t request = good_generate();
+  kms_column_t plain = {NULL, 0, 0, 0}, wrapped = {NULL, 0, 0, 0};
+  uint8_t *memory = (uint8_t *)malloc(KMS_MAX_DATA_KEYS * wrapped_size);
+  size_t i;
+  if (!CHECK(memory != NULL))
+    return;
+  for (i = 0; i < sizeof bad_counts / sizeof bad_counts[0]; i++)
+    CHECK_ARGUMENT("count", generate_many(&request, bad_counts[i], NULL));
+  CHECK_OK(generate_many(&request, 1, NULL));
+  request.number_of_bytes = 1;
+  wrapped.data = memory;
+  wrapped.capacity = KMS_MAX_DATA_KEYS * wrapped_size;
+  CHECK_OK(
+      kms_generate_data_keys(kms, &request, KMS_MAX_DATA_KEYS, NULL, &wrapped, NULL, NULL, &err));
+  CHECK(wrapped.item_len == wrapped_size);
+
+  wrapped.stride = wrapped_size - 1; /* items would overlap */
+  CHECK_ARGUMENT("ciphertexts",
+                 kms_generate_data_keys(kms, &request, 2, NULL, &wrapped, NULL, NULL, &err));
+  wrapped.stride = 1;
+  CHECK_ARGUMENT("ciphertexts",
+                 kms_generate_data_keys(kms, &request, 1, NULL, &wrapped, NULL, NULL, &err));
+  wrapped.stride = SIZE_MAX; /* (count - 1) * stride is past any memory */
+  CHECK_STATUS(KMS_BUFFER_TOO_SMALL,
+               kms_generate_data_keys(kms, &request, 3, NULL, &wrapped, NULL, NULL, &err));
+  wrapped.stride = SIZE_MAX / 2 + 2; /* and overflows to 2 * stride = 2 */
+  CHECK_STATUS(KMS_BUFFER_TOO_SMALL,
+               kms_generate_data_keys(kms, &request, 3, NULL, &wrapped, NULL, NULL, &err));
+  CHECK_OK(kms_generate_data_keys(kms, &request, 1, NULL, &wrapped, NULL, NULL, &err));
+  wrapped.stride = 0;
+  plain.data = memory; /* nothing is there to fill, so its stride does not matter */
+  plain.capacity = 1;
+  plain.stride = 1;
+  wrapped.data = memory + 1;
+  wrapped.capacity = wrapped_size;
+  request.flags = KMS_SKIP_PLAINTEXT;
+  CHECK_OK(kms_generate_data_keys(kms, &request, 1, &plain, &wrapped, NULL, NULL, &err));
+  CHECK(plain.item_len == 0);
+  free(memory);
+}
+
+static void list_bounds(void) {
+  static const size_t bad_sizes[] = {0, 1, sizeof(size_t), 4097, SIZE_MAX};
+  const kms_list_keys_request_t keys = KMS_LIST_KEYS_REQUEST_INIT;
+  const kms_list_aliases_request_t aliases = KMS_LIST_ALIASES_REQUEST_INIT;
+  const kms_page_t first = KMS_PAGE_INIT;
+  kms_list_aliases_request_t of_key = KMS_LIST_ALIASES_REQUEST_INIT;
+  kms_page_t page = KMS_PAGE_INIT;
+  guarded_t one = guarded_alloc(sizeof(kms_key_info_t)), wide = guarded_alloc(2 * 4096);
+  size_t i, size;
+  for (i = 0; i < sizeof bad_sizes / sizeof bad_sizes[0]; i++) {
+    memset(one.data, UNTOUCHED, sizeof(kms_key_info_t));
+    CHECK_ARGUMENT("item_size", kms_list_keys(kms, &keys, &page, (kms_key_info_t *)one.data,
+                                              bad_sizes[i], 1, NULL, &err));
+    CHECK_ARGUMENT("item_size", kms_list_aliases(kms, &aliases, &page, (kms_alias_info_t *)one.data,
+                                                 bad_sizes[i], 1, NULL, &err));
+    CHECK(untouched(one.data, sizeof(kms_key_info_t)));
+    CHECK(memcmp(&page, &first, sizeof page) == 0);
+  }
+  size = sizeof(kms_key_info_t) - 1;
+  CHECK_ARGUMENT("item_size",
+                 kms_list_keys(kms, &keys, &page, (kms_key_info_t *)one.data, size, 1, NULL, &err));
+  size = sizeof(kms_alias_info_t) - 1;
+  CHECK_ARGUMENT("item_size", kms_list_aliases(kms, &aliases, &page, (kms_alias_info_t *)one.data,
+                                               size, 1, NULL, &err));
+
+  /* Room for one item: one item, and more to come. */
+  CHECK_OK(kms_list_keys(kms, &keys, &page, (kms_key_info_t *)one.data, sizeof(kms_key_info_t), 1,
+                         NULL, &err));
+  CHECK(page.items_len == 1 && page.more == 1);
+
+  /* Items of a later release: each is item_size long, zero behind what we know, and says so. */
+  for (size = sizeof(kms_key_info_t); size <= 4096; size += 4096 - sizeof(kms_key_info_t)) {
+    page = first;
+    memset(wide.data, UNTOUCHED, 2 * 4096);
+    CHECK_OK(kms_list_keys(kms, &keys, &page, (kms_key_info_t *)wide.data, size, 2, NULL, &err));
+    CHECK(page.items_len == 2);
+    for (i = 0; i < page.items_len; i++) {
+      size_t struct_size;
+      memcpy(&struct_size, wide.data + i * size, sizeof struct_size);
+      CHECK(struct_size == size);
+      CHECK(all_bytes(wide.data + i * size + sizeof(kms_key_info_t), size - sizeof(kms_key_info_t),
+                      0));
+    }
+    CHECK(untouched(wide.data + 2 * size, 2 * 4096 - 2 * size));
+  }
+
+  /* Room for none. */
+  page = first;
+  CHECK_STATUS(KMS_BUFFER_TOO_SMALL, kms_list_keys(kms, &keys, &page, (kms_key_info_t *)one.data,
+                                                   sizeof(kms_key_info_t), 0, NULL, &err));
+  CHECK(memcmp(&page, &first, sizeof page) == 0);
+
+  /* A marker that no list returned, or another list did. */
+  memset(page.marker, 'x', sizeof page.marker);
+  CHECK_ARGUMENT("page.marker", call_list_keys_page(&page));
+  CHECK_ARGUMENT("page.marker", call_list_aliases_page(&page));
+  page.marker[1] = 0;
+  CHECK_ARGUMENT("page.marker", call_list_keys_page(&page));
+  CHECK_ARGUMENT("page.marker", call_list_aliases_page(&page));
+  page = first;
+  page.marker[0] = '\xff';
+  CHECK_ARGUMENT("page.marker", call_list_keys_page(&page));
+  page = first;
+  CHECK_OK(call_list_keys_page(&page));
+  CHECK(page.more == 1);
+  CHECK_ARGUMENT("page.marker", call_list_aliases_page(&page));
+
+  of_key.key_id = "no-such-key";
+  CHECK_STATUS(KMS_NOT_FOUND, call_list_aliases(&of_key));
+  of_key.key_id = "";
+  CHECK_ARGUMENT("request.key_id", call_list_aliases(&of_key));
+  of_key.key_id = "\xff";
+  CHECK_ARGUMENT("request.key_id", call_list_aliases(&of_key));
+  guarded_free(&one);
+  guarded_free(&wide);
+}
+
+/* --- functions of plain numbers
+ * ------------------------------------------------------------------------------- */
+
+static void names_and_sizes(void) {
+  kms_status_t status;
+  for (status = KMS_OK; status <= KMS_READ_ONLY; status++)
+    CHECK(strncmp(kms_status_name(status), "KMS_", 4) == 0 &&
+          strcmp(kms_status_name(status), "KMS_UNKNOWN_STATUS") != 0);
+  CHECK(strcmp(kms_status_name(-1), "KMS_UNKNOWN_STATUS") == 0);
+  CHECK(strcmp(kms_status_name(INT32_MIN), "KMS_UNKNOWN_STATUS") == 0);
+  CHECK(strcmp(kms_status_name(INT32_MAX), "KMS_UNKNOWN_STATUS") == 0);
+  CHECK(strcmp(kms_algorithm_name(0), "UNKNOWN") == 0);
+  CHECK(strcmp(kms_algorithm_name(UINT32_MAX), "UNKNOWN") == 0);
+  CHECK(kms_ciphertext_size(KMS_MAX_PAYLOAD_SIZE + 1) == 0);
+  CHECK(kms_ciphertext_size(SIZE_MAX) == 0);
+  CHECK(kms_struct_size("") == 0);
+  CHECK(kms_struct_size("kms_handle") == 0);
+  CHECK(kms_struct_size("\xff") == 0);
+  CHECK(kms_struct_size("kms_error_t") == 512);
+  CHECK(kms_struct_size("kms_open_options_t") == sizeof(kms_open_options_t));
+}
+
+/* A name in a message is escaped where it has control characters, and the message cut where it is
+ * too long, at a character. */
+static void messages_are_fit_to_print(void) {
+  char text[2049];
+  kms_data_key_request_t request = good_generate();
+  size_t i, len;
+  request.key_id = "bell\a, line\nfeed, delete\x7f";
+  CHECK_STATUS(KMS_NOT_FOUND, call_generate(&request));
+  CHECK(strstr(err.message, "bell") != NULL && strstr(err.message, "feed") != NULL);
+  for (len = 400; len < 403; len++) {
+    /* Characters of three bytes, at three offsets. */
+    memset(text, 'x', len);
+    for (i = len; i + 3 < sizeof text; i += 3)
+      memcpy(text + i, "\xe2\x82\xac", 3);
+    text[i] = 0;
+    request.key_id = text;
+    CHECK_STATUS(KMS_NOT_FOUND, call_generate(&request));
+    i = strlen(err.message);
+    CHECK(i > 440 && i < sizeof err.message);
+    CHECK(memcmp(err.message + i - 3, "\xe2\x82\xac", 3) == 0);
+  }
+}
+
+int main(void) {
+  kms_buffer_t blob_buffer = fresh_buffer(blob, sizeof blob);
+  kms_buffer_t iv_buffer = fresh_buffer(blob_iv, sizeof blob_iv);
+  kms_data_key_request_t request = KMS_DATA_KEY_REQUEST_INIT;
+  kms = open_test_store();
+  request.key_id = "key-1";
+  CHECK_OK(kms_generate_data_key(kms, &request, NULL, &blob_buffer, &iv_buffer, NULL, &err));
+  every_struct_size();
+  a_refused_info_makes_nothing();
+  flags_and_reserved();
+  open_bounds();
+  data_key_bounds();
+  payload_bounds();
+  ciphertext_bounds();
+  random_bounds();
+  context_bounds();
+  token_bounds();
+  key_id_bounds();
+  alias_bounds();
+  description_bounds();
+  create_key_bounds();
+  describe_bounds();
+  batch_bounds();
+  list_bounds();
+  names_and_sizes();
+  messages_are_fit_to_print();
+  kms_close(kms);
+  return check_result();
+}
