@@ -1,0 +1,82 @@
+"""libkms: a key management service inside the process.
+
+    with libkms.open("sqlite:keys.db", root_key=..., create=True) as kms:
+        kms.create_key(alias="alias/orders")
+        with kms.generate_data_key("alias/orders", context={"tenant": "7"}) as key:
+            ...  # encrypt with key.plaintext, store key.ciphertext beside the data
+
+Every failure of the library is a KmsError, with a subclass for each status. Arguments of a wrong type are a TypeError.
+"""
+
+from ._client import Kms, open, version  # noqa: A004
+from ._enums import Detail, KeySpec, KeyState, MemoryProtection, Origin, Status
+from ._errors import (
+    AccessDeniedError,
+    AlreadyExistsError,
+    BufferTooSmallError,
+    ClosedError,
+    CorruptStoreError,
+    DependencyTimeoutError,
+    DisabledError,
+    IncorrectKeyError,
+    InternalError,
+    InvalidArgumentError,
+    InvalidCiphertextError,
+    InvalidGrantTokenError,
+    InvalidKeyUsageError,
+    InvalidStateError,
+    KeyUnavailableError,
+    KmsError,
+    LimitExceededError,
+    NotFoundError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    StoreError,
+    UnsupportedError,
+    WrongRootKeyError,
+)
+from ._results import AliasInfo, DataKey, DataKeys, Decrypted, Encrypted, KeyInfo, Stats
+from ._secret import SecretBytes
+
+__all__ = [
+    "AccessDeniedError",
+    "AliasInfo",
+    "AlreadyExistsError",
+    "BufferTooSmallError",
+    "ClosedError",
+    "CorruptStoreError",
+    "DataKey",
+    "DataKeys",
+    "Decrypted",
+    "DependencyTimeoutError",
+    "Detail",
+    "DisabledError",
+    "Encrypted",
+    "IncorrectKeyError",
+    "InternalError",
+    "InvalidArgumentError",
+    "InvalidCiphertextError",
+    "InvalidGrantTokenError",
+    "InvalidKeyUsageError",
+    "InvalidStateError",
+    "KeyInfo",
+    "KeySpec",
+    "KeyState",
+    "KeyUnavailableError",
+    "Kms",
+    "KmsError",
+    "LimitExceededError",
+    "MemoryProtection",
+    "NotFoundError",
+    "Origin",
+    "OutOfMemoryError",
+    "ReadOnlyError",
+    "SecretBytes",
+    "Stats",
+    "Status",
+    "StoreError",
+    "UnsupportedError",
+    "WrongRootKeyError",
+    "open",
+    "version",
+]

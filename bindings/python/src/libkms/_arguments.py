@@ -1,0 +1,122 @@
+"""From Python to C: every argument is checked here before ctypes sees it, because ctypes wraps integers that are
+too large and cuts strings at a NUL, both in silence."""
+
+from __future__ import annotations
+
+import ctypes
+import operator
+from collections.abc import Mapping, Sequence
+from ctypes import c_char, c_char_p
+from typing import Any
+
+from ._errors import InvalidArgumentError
+from ._ffi import kms_bytes_t, kms_context_entry_t
+from ._secret import SecretBytes
+
+#: What is taken for bytes; at run time, anything else with the buffer protocol too.
+Buffer = bytes | bytearray | memoryview
+Context = Mapping[str, str]
+
+
+def text(name: str, value: object) -> bytes:
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: must be str, not {type(value).__name__}")
+    try:
+        encoded = value.encode()
+    except UnicodeEncodeError:
+        raise InvalidArgumentError(f"{name}: has a lone surrogate, which UTF-8 cannot hold") from None
+    if b"\0" in encoded:
+        raise InvalidArgumentError(f"{name}: has a NUL character")
+    return encoded
+
+
+def optional_text(name: str, value: object) -> bytes | None:
+    return None if value is None else text(name, value)
+
+
+def integer(name: str, value: object, bits: int) -> int:
+    if isinstance(value, bool):
+        raise TypeError(f"{name}: must be int, not bool")
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]  # what it refuses is a TypeError
+    except TypeError:
+        raise TypeError(f"{name}: must be int, not {type(value).__name__}") from None
+    if not 0 <= number < 1 << bits:
+        raise InvalidArgumentError(f"{name}: must be 0 to 2**{bits} - 1")
+    return number
+
+
+def uint32(name: str, value: object) -> int:
+    return integer(name, value, 32)
+
+
+def flag(name: str, value: object, bit: int) -> int:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name}: must be bool, not {type(value).__name__}")
+    return bit if value else 0
+
+
+def key_spec_number(value: int | None) -> int:
+    return 0 if value is None else uint32("key_spec", value)
+
+
+def data_key_size(value: int | None) -> int:
+    # 0 is how C says "not given"; here that is None.
+    if value == 0:
+        raise InvalidArgumentError("number_of_bytes: is 0, expected 1 to 1024, or None")
+    return 0 if value is None else uint32("number_of_bytes", value)
+
+
+def lend(slot: kms_bytes_t, name: str, value: Buffer) -> object:
+    """Points `slot` at the bytes of `value`, without a copy where ctypes can have the address.
+
+    The result keeps them where they are; it is to be held until the call is over, and then dropped: a bytearray
+    cannot be resized while it is lent.
+    """
+    if type(value) is bytes:
+        slot.data = value
+        slot.len = len(value)
+        return None
+    try:
+        view = memoryview(value)
+    except TypeError:
+        raise TypeError(f"{name}: must be bytes-like, not {type(value).__name__}") from None
+    if view.nbytes == 0:
+        slot.data = None
+        slot.len = 0
+        return None
+    if view.readonly or not view.c_contiguous:
+        # ctypes has no way to the address; the copy wipes itself, as the bytes may be a secret.
+        view = memoryview(SecretBytes(view))
+    first = c_char.from_buffer(view)
+    slot.data = ctypes.addressof(first)
+    slot.len = view.nbytes
+    return first
+
+
+def lend_optional(slot: kms_bytes_t, name: str, value: Buffer | None) -> object:
+    return lend(slot, name, b"" if value is None else value)
+
+
+def set_context(request: Any, context: Context | None) -> dict[str, str] | None:
+    """Fills in request.context; returns a copy of it, as the caller may change theirs."""
+    if context is None:
+        request.context, request.context_len = None, 0
+        return None
+    if not isinstance(context, Mapping):
+        raise TypeError(f"context: must be a mapping of str to str, not {type(context).__name__}")
+    own = dict(context)
+    entries = (kms_context_entry_t * len(own))()
+    for entry, (key, value) in zip(entries, own.items(), strict=True):
+        entry.key = text("context key", key)
+        entry.value = text("context value", value)
+    request.context, request.context_len = entries, len(own)
+    return own
+
+
+def set_grant_tokens(request: Any, value: Sequence[str]) -> None:
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        raise TypeError(f"grant_tokens: must be a sequence of str, not {type(value).__name__}")
+    array = (c_char_p * len(value))(*(text("grant_tokens", token) for token in value))
+    request.grant_tokens = array if value else None
+    request.grant_tokens_len = len(value)

@@ -1,0 +1,441 @@
+"""The operations on data: data keys, payloads, random bytes. The hot path of the package.
+
+A call of the library takes a few hundred nanoseconds, less than Python needs for its arguments. So the single calls
+reuse a Frame, and set in its request only what differs from the call before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ctypes import addressof, c_char, c_size_t, sizeof
+from functools import cache
+from struct import Struct
+from typing import Any, Literal, overload
+
+from ._arguments import (
+    Buffer,
+    Context,
+    data_key_size,
+    flag,
+    integer,
+    key_spec_number,
+    lend,
+    lend_optional,
+    optional_text,
+    set_context,
+    set_grant_tokens,
+    text,
+    uint32,
+)
+from ._enums import KeySpec
+from ._errors import failure
+from ._ffi import (
+    KMS_CIPHERTEXT_OVERHEAD,
+    KMS_DRY_RUN,
+    KMS_INITIAL_VERSION,
+    KMS_IV_SIZE,
+    KMS_MAX_DATA_KEY_SIZE,
+    KMS_MAX_DATA_KEYS,
+    KMS_MAX_PAYLOAD_SIZE,
+    KMS_MAX_RANDOM_SIZE,
+    KMS_SKIP_PLAINTEXT,
+    kms_buffer_t,
+    kms_column_t,
+    kms_data_key_info_t,
+    kms_data_key_request_t,
+    kms_encrypt_request_t,
+    kms_random_request_t,
+    lib,
+    sized,
+)
+from ._handle import DRY_RUN_OK, INFO_SIZE, Frame, Handle
+from ._results import DataKey, DataKeys, Decrypted, Encrypted
+from ._secret import SecretBytes
+
+#: The default of every grant_tokens. Compared by identity, so that a wrong type is not taken for "none".
+_NO_TOKENS: Sequence[str] = ()
+
+_SPEC_BYTES = {0: 32, KeySpec.AES_128: 16, KeySpec.AES_192: 24, KeySpec.AES_256: 32, KeySpec.AES_256_HSM: 32}
+
+
+@cache
+def _splitter(ciphertext_size: int) -> Any:
+    """Cuts Frame.out into info, IV and ciphertext; there are no more of them than sizes of data keys."""
+    return Struct(f"{INFO_SIZE}s{KMS_IV_SIZE}s{ciphertext_size}s").unpack_from
+
+
+def _lend_out(memory: bytearray) -> tuple[kms_buffer_t, object]:
+    """A buffer for the library to write `memory` through, and what must be dropped to have it resizable again."""
+    if not memory:
+        return kms_buffer_t(None, 0, 0), None
+    first = c_char.from_buffer(memory)
+    return kms_buffer_t(addressof(first), len(memory), 0), first
+
+
+def _lend_column(memory: bytearray) -> tuple[kms_column_t, object]:
+    buffer, lent = _lend_out(memory)
+    return kms_column_t(buffer.data, buffer.capacity, 0, 0), lent
+
+
+def _set_version(request: Any, version_id: str | None, grant_tokens: Sequence[str], flags: int) -> None:
+    request.version_id = optional_text("version_id", version_id)
+    set_grant_tokens(request, grant_tokens)
+    request.flags = flags
+
+
+class DataOperations:
+    __slots__ = ()
+
+    _handle: Handle
+
+    @overload
+    def generate_data_key(
+        self,
+        key_id: str,
+        *,
+        key_spec: KeySpec | int | None = None,
+        number_of_bytes: int | None = None,
+        aad: Buffer | None = None,
+        context: Context | None = None,
+        version_id: str | None = None,
+        skip_plaintext: bool = False,
+        grant_tokens: Sequence[str] = (),
+        initial_version: bool = False,
+        dry_run: Literal[False] = False,
+    ) -> DataKey: ...
+    @overload
+    def generate_data_key(
+        self,
+        key_id: str,
+        *,
+        key_spec: KeySpec | int | None = None,
+        number_of_bytes: int | None = None,
+        aad: Buffer | None = None,
+        context: Context | None = None,
+        version_id: str | None = None,
+        skip_plaintext: bool = False,
+        grant_tokens: Sequence[str] = (),
+        initial_version: bool = False,
+        dry_run: bool,
+    ) -> DataKey | None: ...
+    def generate_data_key(
+        self,
+        key_id: str,
+        *,
+        key_spec: KeySpec | int | None = None,
+        number_of_bytes: int | None = None,
+        aad: Buffer | None = None,
+        context: Context | None = None,
+        version_id: str | None = None,
+        skip_plaintext: bool = False,
+        grant_tokens: Sequence[str] = (),
+        initial_version: bool = False,
+        dry_run: bool = False,
+    ) -> DataKey | None:
+        """Generates a data key under the KMS key that `key_id` names by its id, "alias/NAME", or an ARN of either.
+
+        It has 32 bytes unless `key_spec` or `number_of_bytes` (1 to 1024) says otherwise. `aad` or `context`, not
+        both, must be given to decrypt() again. `version_id` None is the primary version. None is returned for a dry
+        run that would succeed.
+        """
+        handle = self._handle
+        try:
+            frame = handle.idle.pop()
+        except IndexError:
+            frame = handle.borrow()
+        request = frame.data_key_request
+        lent = None
+        special = False
+        try:
+            if key_id is not request.key_id:
+                request.set_key_id(key_id)
+            if context != request.context:
+                request.set_context(context)
+            if aad is not request.aad:
+                lent = request.set_aad(aad)
+            if number_of_bytes is not request.number_of_bytes or key_spec is not request.key_spec:
+                request.set_size(key_spec, number_of_bytes)
+            if version_id is not request.version_id:
+                request.set_version_id(version_id)
+            if (
+                skip_plaintext is not False
+                or initial_version is not False
+                or dry_run is not False
+                or grant_tokens is not _NO_TOKENS
+            ):
+                special = True
+                flags = (
+                    flag("skip_plaintext", skip_plaintext, KMS_SKIP_PLAINTEXT)
+                    | flag("initial_version", initial_version, KMS_INITIAL_VERSION)
+                    | flag("dry_run", dry_run, KMS_DRY_RUN)
+                )
+                request.set_flags(flags, grant_tokens)
+            status = frame.generate_data_key()
+            if status:
+                if status == DRY_RUN_OK:
+                    return None
+                raise failure(frame.error)
+            size = frame.plaintext.len
+            view, zeros = frame.views.get(size) or frame.view(size)
+            info, iv, ciphertext = _splitter(frame.ciphertext.len)(frame.out)
+            key = DataKey(SecretBytes(view), ciphertext, iv, info)
+            view[:] = zeros
+            return key
+        except BaseException:
+            frame.wipe()
+            raise
+        finally:
+            del lent
+            if special:
+                request.set_flags(0, ())
+            # give_back(), inline: a call of a Python function is a tenth of this one
+            handle.idle.append(frame)
+            if handle.closed:
+                handle.close()
+
+    @overload
+    def generate_data_keys(
+        self,
+        key_id: str,
+        count: int,
+        *,
+        key_spec: KeySpec | int | None = None,
+        number_of_bytes: int | None = None,
+        aad: Buffer | None = None,
+        context: Context | None = None,
+        version_id: str | None = None,
+        skip_plaintext: bool = False,
+        grant_tokens: Sequence[str] = (),
+        initial_version: bool = False,
+        dry_run: Literal[False] = False,
+    ) -> DataKeys: ...
+    @overload
+    def generate_data_keys(
+        self,
+        key_id: str,
+        count: int,
+        *,
+        key_spec: KeySpec | int | None = None,
+        number_of_bytes: int | None = None,
+        aad: Buffer | None = None,
+        context: Context | None = None,
+        version_id: str | None = None,
+        skip_plaintext: bool = False,
+        grant_tokens: Sequence[str] = (),
+        initial_version: bool = False,
+        dry_run: bool,
+    ) -> DataKeys | None: ...
+    def generate_data_keys(
+        self,
+        key_id: str,
+        count: int,
+        *,
+        key_spec: KeySpec | int | None = None,
+        number_of_bytes: int | None = None,
+        aad: Buffer | None = None,
+        context: Context | None = None,
+        version_id: str | None = None,
+        skip_plaintext: bool = False,
+        grant_tokens: Sequence[str] = (),
+        initial_version: bool = False,
+        dry_run: bool = False,
+    ) -> DataKeys | None:
+        """Generates `count` (1 to 65,536) data keys under one version of one key, in one crossing to the library."""
+        request = sized(kms_data_key_request_t)
+        request.key_id = text("key_id", key_id)
+        request.key_spec = key_spec_number(key_spec)
+        request.number_of_bytes = data_key_size(number_of_bytes)
+        lent = lend_optional(request.aad, "aad", aad)
+        set_context(request, context)
+        flags = (
+            flag("skip_plaintext", skip_plaintext, KMS_SKIP_PLAINTEXT)
+            | flag("initial_version", initial_version, KMS_INITIAL_VERSION)
+            | flag("dry_run", dry_run, KMS_DRY_RUN)
+        )
+        _set_version(request, version_id, grant_tokens, flags)
+        number = integer("count", count, 8 * sizeof(c_size_t))
+        size = request.number_of_bytes or _SPEC_BYTES.get(request.key_spec, 0)
+        # What the library will refuse gets no memory: its own message is the better one.
+        items = number if number <= KMS_MAX_DATA_KEYS and size <= KMS_MAX_DATA_KEY_SIZE and not dry_run else 0
+        plaintexts = SecretBytes(0 if skip_plaintext else items * size)
+        ciphertexts = bytearray(items * (size + KMS_CIPHERTEXT_OVERHEAD))
+        ivs = bytearray(items * KMS_IV_SIZE)
+        columns = [_lend_column(memory) for memory in (plaintexts, ciphertexts, ivs)]
+        info = sized(kms_data_key_info_t)
+        done = self._handle.call(
+            lib.kms_generate_data_keys,
+            request,
+            number,
+            None if skip_plaintext else columns[0][0],
+            columns[1][0],
+            columns[2][0],
+            info,
+        )
+        del lent, columns
+        return DataKeys(number, plaintexts, bytes(ciphertexts), bytes(ivs), bytes(info)) if done else None
+
+    @overload
+    def encrypt(
+        self,
+        key_id: str,
+        plaintext: Buffer,
+        *,
+        aad: Buffer | None = None,
+        context: Context | None = None,
+        version_id: str | None = None,
+        grant_tokens: Sequence[str] = (),
+        initial_version: bool = False,
+        dry_run: Literal[False] = False,
+    ) -> Encrypted: ...
+    @overload
+    def encrypt(
+        self,
+        key_id: str,
+        plaintext: Buffer,
+        *,
+        aad: Buffer | None = None,
+        context: Context | None = None,
+        version_id: str | None = None,
+        grant_tokens: Sequence[str] = (),
+        initial_version: bool = False,
+        dry_run: bool,
+    ) -> Encrypted | None: ...
+    def encrypt(
+        self,
+        key_id: str,
+        plaintext: Buffer,
+        *,
+        aad: Buffer | None = None,
+        context: Context | None = None,
+        version_id: str | None = None,
+        grant_tokens: Sequence[str] = (),
+        initial_version: bool = False,
+        dry_run: bool = False,
+    ) -> Encrypted | None:
+        """Encrypts up to 65,536 bytes under a KMS key. For more, or for speed, use a data key."""
+        request = sized(kms_encrypt_request_t)
+        request.key_id = text("key_id", key_id)
+        lent = lend(request.plaintext, "plaintext", plaintext), lend_optional(request.aad, "aad", aad)
+        set_context(request, context)
+        flags = flag("initial_version", initial_version, KMS_INITIAL_VERSION) | flag("dry_run", dry_run, KMS_DRY_RUN)
+        _set_version(request, version_id, grant_tokens, flags)
+        ciphertext = bytearray(lib.kms_ciphertext_size(request.plaintext.len))
+        iv = bytearray(KMS_IV_SIZE)
+        (ciphertext_buffer, ciphertext_lent), (iv_buffer, iv_lent) = _lend_out(ciphertext), _lend_out(iv)
+        info = sized(kms_data_key_info_t)
+        done = self._handle.call(lib.kms_encrypt, request, ciphertext_buffer, iv_buffer, info)
+        del lent, ciphertext_lent, iv_lent
+        return Encrypted(bytes(ciphertext), bytes(iv), bytes(info)) if done else None
+
+    @overload
+    def decrypt(
+        self,
+        ciphertext: Buffer,
+        *,
+        key_id: str | None = None,
+        iv: Buffer | None = None,
+        aad: Buffer | None = None,
+        context: Context | None = None,
+        grant_tokens: Sequence[str] = (),
+        dry_run: Literal[False] = False,
+    ) -> Decrypted: ...
+    @overload
+    def decrypt(
+        self,
+        ciphertext: Buffer,
+        *,
+        key_id: str | None = None,
+        iv: Buffer | None = None,
+        aad: Buffer | None = None,
+        context: Context | None = None,
+        grant_tokens: Sequence[str] = (),
+        dry_run: bool,
+    ) -> Decrypted | None: ...
+    def decrypt(
+        self,
+        ciphertext: Buffer,
+        *,
+        key_id: str | None = None,
+        iv: Buffer | None = None,
+        aad: Buffer | None = None,
+        context: Context | None = None,
+        grant_tokens: Sequence[str] = (),
+        dry_run: bool = False,
+    ) -> Decrypted | None:
+        """Opens a ciphertext: gives back the data key or payload.
+
+        An altered ciphertext, and any `aad`, `context` or `iv` that is not the one of its making, is an
+        InvalidCiphertextError. With `key_id`, a ciphertext of another key is an IncorrectKeyError.
+        """
+        handle = self._handle
+        frame = handle.borrow()
+        request = frame.ciphertext_request
+        lent: object = None
+        special = False
+        try:
+            if key_id is not request.key_id:
+                request.set_key_id(key_id)
+            if context != request.context:
+                request.set_context(context)
+            if type(ciphertext) is bytes:
+                request.ciphertext.data = ciphertext
+                size = request.ciphertext.len = len(ciphertext)
+            else:
+                lent = lend(request.ciphertext, "ciphertext", ciphertext)
+                size = request.ciphertext.len
+            size -= KMS_CIPHERTEXT_OVERHEAD
+            if aad is not request.aad:
+                lent = lent, request.set_aad(aad)
+            if iv is not None or dry_run is not False or grant_tokens is not _NO_TOKENS:
+                special = True
+                lent = lent, lend_optional(request.iv, "iv", iv)
+                request.set_flags(flag("dry_run", dry_run, KMS_DRY_RUN), grant_tokens)
+            if size > KMS_MAX_DATA_KEY_SIZE:
+                return self._decrypt_payload(frame, min(size, KMS_MAX_PAYLOAD_SIZE))
+            status = frame.decrypt()
+            if status:
+                if status == DRY_RUN_OK:
+                    return None
+                raise failure(frame.error)
+            size = frame.plaintext.len
+            view, zeros = frame.views.get(size) or frame.view(size)
+            decrypted = Decrypted(SecretBytes(view), bytes(frame.info))
+            view[:] = zeros
+            return decrypted
+        except BaseException:
+            frame.wipe()
+            raise
+        finally:
+            del lent
+            if special:
+                lend(request.iv, "iv", b"")
+                request.set_flags(0, ())
+            handle.give_back(frame)
+
+    def _decrypt_payload(self, frame: Frame, size: int) -> Decrypted | None:
+        """decrypt() of what is too long for the frame, straight into the bytearray that is returned."""
+        secret = SecretBytes(size)
+        buffer, lent = _lend_out(secret)
+        status = lib.kms_decrypt(frame.handle, frame.ciphertext_request.request, buffer, frame.info, frame.error)
+        del lent
+        if status == DRY_RUN_OK:
+            return None
+        if status:
+            raise failure(frame.error)
+        return Decrypted(secret, bytes(frame.info))
+
+    @overload
+    def generate_random(self, number_of_bytes: int, *, dry_run: Literal[False] = False) -> bytearray: ...
+    @overload
+    def generate_random(self, number_of_bytes: int, *, dry_run: bool) -> bytearray | None: ...
+    def generate_random(self, number_of_bytes: int, *, dry_run: bool = False) -> bytearray | None:
+        """1 to 65,536 random bytes fit for keys, in a bytearray that wipes itself when nobody holds it any more."""
+        number = uint32("number_of_bytes", number_of_bytes)
+        request = sized(kms_random_request_t)
+        request.number_of_bytes = number
+        request.flags = flag("dry_run", dry_run, KMS_DRY_RUN)
+        random = SecretBytes(number if number <= KMS_MAX_RANDOM_SIZE else 0)
+        buffer, lent = _lend_out(random)
+        done = self._handle.call(lib.kms_generate_random, request, buffer)
+        del lent
+        return random if done else None

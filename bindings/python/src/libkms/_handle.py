@@ -1,0 +1,252 @@
+"""An open kms_t and the calls in flight on it, without a lock.
+
+Every call borrows a frame, the memory it shares with the library, and gives it back. So the frames count the calls
+in flight, and kms_close(), which must not run beside another call, is left to whoever gives back the last one.
+
+There is no lock to inherit: list.append and list.pop are atomic in Python, so neither a fork, nor a signal handler,
+nor a finalizer in the middle of a call can block. In a child, frames that other threads of the parent had borrowed
+never come back; at worst close() then leaves the handle behind, whose secrets the library erases at the fork.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from ctypes import Structure, addressof, c_char, c_void_p, sizeof
+from typing import Any
+
+from ._arguments import (
+    Buffer,
+    Context,
+    data_key_size,
+    key_spec_number,
+    lend_optional,
+    optional_text,
+    set_context,
+    set_grant_tokens,
+    text,
+)
+from ._enums import Status
+from ._errors import ClosedError, failure
+from ._ffi import (
+    KMS_CIPHERTEXT_OVERHEAD,
+    KMS_IV_SIZE,
+    KMS_MAX_DATA_KEY_SIZE,
+    kms_buffer_t,
+    kms_bytes_t,
+    kms_data_key_info_t,
+    kms_data_key_request_t,
+    kms_decrypt_request_t,
+    kms_error_t,
+    lib,
+    sized,
+)
+
+# Plain numbers, as the comparison with an enumeration's member is slower.
+OK = int(Status.OK)
+DRY_RUN_OK = int(Status.DRY_RUN_OK)
+
+INFO_SIZE = sizeof(kms_data_key_info_t)
+#: Where the ciphertext starts in Frame.out: behind the info and the IV.
+CIPHERTEXT_START = INFO_SIZE + KMS_IV_SIZE
+#: The longest ciphertext that a frame has room for.
+CIPHERTEXT_CAPACITY = KMS_MAX_DATA_KEY_SIZE + KMS_CIPHERTEXT_OVERHEAD
+
+_ZEROS = bytes(KMS_MAX_DATA_KEY_SIZE)
+UNSET = object()
+
+
+class Prepared:
+    """A request that stays filled in between calls, as most are like the one before.
+
+    The members say what is in it, so that a call sets only what differs. Each is unset while its part of the request
+    changes: a KeyboardInterrupt in the middle must not leave a request that is not what its members say.
+    """
+
+    __slots__ = ("_aad", "aad", "context", "key_id", "request")
+
+    def __init__(self, request: Structure) -> None:
+        self.request: Any = request
+        self._aad: kms_bytes_t = self.request.aad
+        self.key_id: object = UNSET
+        self.aad: object = None
+        self.context: object = None
+
+    def set_context(self, context: Context | None) -> None:
+        self.context = UNSET
+        self.context = set_context(self.request, context)
+
+    def set_aad(self, aad: Buffer | None) -> object:
+        """As lend(). Only bytes, which cannot change, are believed to be the same in the next call."""
+        self.aad = UNSET
+        lent = lend_optional(self._aad, "aad", aad)
+        if aad is None or type(aad) is bytes:
+            self.aad = aad
+        return lent
+
+    def set_flags(self, flags: int, grant_tokens: Sequence[str]) -> None:
+        set_grant_tokens(self.request, grant_tokens)
+        self.request.flags = flags
+
+
+class PreparedDataKey(Prepared):
+    __slots__ = ("key_spec", "number_of_bytes", "version_id")
+
+    def __init__(self) -> None:
+        super().__init__(sized(kms_data_key_request_t))
+        self.key_spec: object = None
+        self.number_of_bytes: object = None
+        self.version_id: object = None
+
+    def set_key_id(self, key_id: str) -> None:
+        self.key_id = UNSET
+        self.request.key_id = text("key_id", key_id)
+        self.key_id = key_id
+
+    def set_size(self, key_spec: int | None, number_of_bytes: int | None) -> None:
+        self.key_spec = self.number_of_bytes = UNSET
+        self.request.key_spec = key_spec_number(key_spec)
+        self.request.number_of_bytes = data_key_size(number_of_bytes)
+        self.key_spec = key_spec
+        self.number_of_bytes = number_of_bytes
+
+    def set_version_id(self, version_id: str | None) -> None:
+        self.version_id = UNSET
+        self.request.version_id = optional_text("version_id", version_id)
+        self.version_id = version_id
+
+
+class PreparedDecrypt(Prepared):
+    __slots__ = ("ciphertext", "iv")
+
+    def __init__(self) -> None:
+        super().__init__(sized(kms_decrypt_request_t))
+        self.ciphertext: kms_bytes_t = self.request.ciphertext
+        self.iv: kms_bytes_t = self.request.iv
+
+    def set_key_id(self, key_id: str | None) -> None:
+        self.key_id = UNSET
+        self.request.key_id = optional_text("key_id", key_id)
+        self.key_id = key_id
+
+
+class Frame:
+    """What one call shares with the library: allocated once, used by one call at a time."""
+
+    __slots__ = (
+        "ciphertext",
+        "ciphertext_request",
+        "data_key_request",
+        "decrypt",
+        "error",
+        "generate_data_key",
+        "handle",
+        "info",
+        "out",
+        "plaintext",
+        "plaintext_memory",
+        "views",
+    )
+
+    def __init__(self, address: int) -> None:
+        self.handle = c_void_p(address)
+        self.error = kms_error_t()
+        # Info, IV and ciphertext lie in one piece, so that one copy takes all three to Python.
+        self.out = (c_char * (CIPHERTEXT_START + CIPHERTEXT_CAPACITY))()
+        self.info = kms_data_key_info_t.from_buffer(self.out)
+        self.info.struct_size = INFO_SIZE
+        iv = kms_buffer_t(addressof(self.out) + INFO_SIZE, KMS_IV_SIZE, 0)
+        self.ciphertext = kms_buffer_t(addressof(self.out) + CIPHERTEXT_START, CIPHERTEXT_CAPACITY, 0)
+        self.plaintext_memory = (c_char * KMS_MAX_DATA_KEY_SIZE)()
+        self.plaintext = kms_buffer_t(addressof(self.plaintext_memory), KMS_MAX_DATA_KEY_SIZE, 0)
+        self.views: dict[int, tuple[memoryview, bytes]] = {}
+        self.data_key_request = PreparedDataKey()
+        self.ciphertext_request = PreparedDecrypt()
+        self.generate_data_key = lib.repeated(
+            "kms_generate_data_key",
+            self.handle,
+            self.data_key_request.request,
+            self.plaintext,
+            self.ciphertext,
+            iv,
+            self.info,
+            self.error,
+        )
+        self.decrypt = lib.repeated(
+            "kms_decrypt", self.handle, self.ciphertext_request.request, self.plaintext, self.info, self.error
+        )
+
+    def view(self, length: int) -> tuple[memoryview, bytes]:
+        """The first `length` bytes of the plaintext memory, and as many zeros to wipe them with."""
+        pair = memoryview(self.plaintext_memory).cast("B")[:length], _ZEROS[:length]
+        self.views[length] = pair
+        return pair
+
+    def wipe(self) -> None:
+        self.plaintext_memory.raw = _ZEROS
+
+
+class Handle:
+    __slots__ = ("_address", "_made", "_retired", "closed", "idle")
+
+    def __init__(self, address: int) -> None:
+        self.closed = False
+        self.idle: list[Frame] = []
+        # Counted by the lengths of lists, because append is atomic and += is not.
+        self._made: list[None] = []
+        self._retired: list[Frame | None] = []
+        self._address = [address]
+
+    def borrow(self) -> Frame:
+        """A frame for one call, to be given back in a `finally`; ClosedError after close()."""
+        try:
+            return self.idle.pop()
+        except IndexError:
+            pass
+        address = self._address[:]
+        self._made.append(None)
+        try:
+            if self.closed:
+                raise ClosedError("the Kms is closed")
+            return Frame(address[0])
+        except BaseException:
+            self._retired.append(None)
+            if self.closed:
+                self._close_when_idle()
+            raise
+
+    def give_back(self, frame: Frame) -> None:
+        self.idle.append(frame)
+        if self.closed:
+            self._close_when_idle()
+
+    def call(self, function: Callable[..., int], *arguments: object) -> bool:
+        """Calls the library: True if it was done, False if a dry run would have succeeded."""
+        frame = self.borrow()
+        try:
+            status = function(frame.handle, *arguments, frame.error)
+            if status == OK:
+                return True
+            if status == DRY_RUN_OK:
+                return False
+            raise failure(frame.error)
+        finally:
+            self.give_back(frame)
+
+    def close(self) -> None:
+        """Refuses further calls, and closes the handle as soon as none is in flight. Idempotent."""
+        self.closed = True
+        self._close_when_idle()
+
+    def _close_when_idle(self) -> None:
+        while True:
+            try:
+                self._retired.append(self.idle.pop())
+            except IndexError:
+                break
+        # Whoever makes a frame after this count sees `closed` and does not use it.
+        if len(self._retired) == len(self._made):
+            try:
+                address = self._address.pop()
+            except IndexError:
+                return  # another thread was first
+            lib.kms_close(address)

@@ -1,0 +1,226 @@
+"""What calls return. Nothing here shows a secret in its repr, and plaintexts wipe themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NoReturn, TypeVar, overload
+
+from ._enums import KeyState, MemoryProtection, Origin
+from ._errors import ClosedError
+from ._ffi import kms_data_key_info_t, lib
+from ._secret import SecretBytes
+
+_W = TypeVar("_W", bound="_Wiping")
+
+
+@dataclass(frozen=True)
+class KeyInfo:
+    """A KMS key. `created_at` is in Unix seconds; `rotation_period_s` 0 = the key does not rotate by itself."""
+
+    key_id: str
+    state: KeyState
+    primary_version_id: str
+    primary_version_number: int
+    versions_len: int
+    created_at: int
+    origin: Origin
+    rotation_period_s: int
+    description: str
+
+
+@dataclass(frozen=True)
+class AliasInfo:
+    """An alias and the key it names. `created_at` is in Unix seconds."""
+
+    alias: str
+    key_id: str
+    created_at: int
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Counts since the store was opened, and how its secrets are protected; kms_stats_t in kms.h has the details."""
+
+    data_keys_generated: int
+    payloads_encrypted: int
+    ciphertexts_decrypted: int
+    calls_failed: int
+    key_loads: int
+    store_refreshes: int
+    subkeys_derived: int
+    generator_seeds: int
+    keys_cached: int
+    lanes: int
+    secret_bytes: int
+    secret_bytes_unlocked: int
+    store_revision: int
+    memory_protection: MemoryProtection
+    store_id: str
+
+
+@cache
+def _algorithm_name(algorithm: int) -> str:
+    name: bytes = lib.kms_algorithm_name(algorithm)
+    return name.decode()
+
+
+class _Served:
+    """Which key, version and algorithm served a call."""
+
+    __slots__ = ("__weakref__", "_info")
+
+    #: A kms_data_key_info_t as bytes: most callers read one field of it or none, so none is decoded before.
+    _info: bytes
+
+    def _parsed(self) -> Any:
+        return kms_data_key_info_t.from_buffer_copy(self._info)
+
+    @property
+    def key_id(self) -> str:
+        """The resolved id of the KMS key, never an alias."""
+        key_id: bytes = self._parsed().key_id
+        return key_id.decode()
+
+    @property
+    def version_id(self) -> str:
+        version_id: bytes = self._parsed().version_id
+        return version_id.decode()
+
+    @property
+    def version_number(self) -> int:
+        """From 1."""
+        number: int = self._parsed().version_number
+        return number
+
+    @property
+    def request_id(self) -> str:
+        request_id: bytes = self._parsed().request_id
+        return request_id.decode()
+
+    @property
+    def algorithm(self) -> str:
+        """E.g. "XAES_256_GCM"."""
+        return _algorithm_name(self._parsed().algorithm)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of key {self.key_id!r}, version {self.version_number}>"
+
+
+class _Wiping(_Served):
+    """Owns a plaintext until close()."""
+
+    __slots__ = ("_secret",)
+
+    _secret: SecretBytes | None
+
+    def _plaintext(self) -> SecretBytes:
+        # Not the zeros that are left: they would pass for a key.
+        if self._secret is None:
+            raise ClosedError("plaintext: was wiped by close()")
+        return self._secret
+
+    def close(self) -> None:
+        """Wipes the plaintext in place, for everyone who holds it. Idempotent."""
+        secret, self._secret = self._secret, None
+        if secret is not None:
+            secret.wipe()
+
+    def __enter__(self: _W) -> _W:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} holds a plaintext; it cannot be pickled or copied")
+
+
+class DataKey(_Wiping):
+    """A data key in plaintext and wrapped, and the IV of the wrapping, which `ciphertext` holds as well."""
+
+    __slots__ = ("ciphertext", "iv")
+
+    def __init__(self, secret: SecretBytes, ciphertext: bytes, iv: bytes, info: bytes) -> None:
+        self._secret = secret
+        self.ciphertext = ciphertext
+        self.iv = iv
+        self._info = info
+
+    @property
+    def plaintext(self) -> bytearray:
+        """The data key; empty with skip_plaintext. ClosedError after close()."""
+        return self._plaintext()
+
+
+class Decrypted(_Wiping):
+    """What was in a ciphertext: a data key or a payload."""
+
+    __slots__ = ()
+
+    def __init__(self, secret: SecretBytes, info: bytes) -> None:
+        self._secret = secret
+        self._info = info
+
+    @property
+    def plaintext(self) -> bytearray:
+        """ClosedError after close()."""
+        return self._plaintext()
+
+
+class Encrypted(_Served):
+    """A payload encrypted under a KMS key; `ciphertext` holds the IV as well."""
+
+    __slots__ = ("ciphertext", "iv")
+
+    def __init__(self, ciphertext: bytes, iv: bytes, info: bytes) -> None:
+        self.ciphertext = ciphertext
+        self.iv = iv
+        self._info = info
+
+
+class DataKeys(_Wiping, Sequence[DataKey]):
+    """The data keys of one call, in packed columns: item i of `plaintexts` starts at i * plaintext_size.
+
+    `keys[i]` makes a DataKey with a plaintext of its own, which close() of the columns does not reach. Read the
+    columns themselves where speed counts.
+    """
+
+    __slots__ = ("_count", "ciphertext_size", "ciphertexts", "iv_size", "ivs", "plaintext_size")
+
+    def __init__(self, count: int, secret: SecretBytes, ciphertexts: bytes, ivs: bytes, info: bytes) -> None:
+        self._secret = secret
+        self._info = info
+        self._count = count
+        self.ciphertexts = ciphertexts
+        self.ivs = ivs
+        #: Bytes of each item; 0 with skip_plaintext.
+        self.plaintext_size = len(secret) // count
+        self.ciphertext_size = len(ciphertexts) // count
+        self.iv_size = len(ivs) // count
+
+    @property
+    def plaintexts(self) -> bytearray:
+        """ClosedError after close()."""
+        return self._plaintext()
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> DataKey: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[DataKey]: ...
+
+    def __getitem__(self, index: int | slice) -> DataKey | list[DataKey]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(self._count))]
+        i = range(self._count)[index]
+        with memoryview(self._plaintext()) as plaintexts:
+            return DataKey(
+                SecretBytes(plaintexts[i * self.plaintext_size : (i + 1) * self.plaintext_size]),
+                self.ciphertexts[i * self.ciphertext_size : (i + 1) * self.ciphertext_size],
+                self.ivs[i * self.iv_size : (i + 1) * self.iv_size],
+                self._info,
+            )
