@@ -97,7 +97,8 @@ pub(super) fn copy_text(target: &mut [c_char], text: &str) {
             let fits = bytes.len() <= room;
             if fits {
                 room -= bytes.len();
-                for (cell, byte) in cells.by_ref().zip(bytes) {
+                // The bytes first: a zip that ends at its second part has taken one too many of its first.
+                for (byte, cell) in bytes.iter().zip(cells.by_ref()) {
                     *cell = *byte as c_char;
                 }
             }
