@@ -14,8 +14,12 @@ need() { # need PACKAGE COMMAND...: the package is missing if the command fails
     shift
     "$@" >/dev/null 2>&1 || missing+=("$package")
 }
-links() { # links FLAGS...: whether the C compiler finds what a program with these flags needs
-    echo 'int main(void) { return 0; }' | cc -x c - -x none -o /dev/null "$@"
+links() { # links FLAGS...: whether the C compiler makes a program with these flags
+    local out status=0
+    out=$(mktemp)
+    echo 'int main(void) { return 0; }' | cc -x c - -x none -o "$out" "$@" || status=1
+    rm -f "$out"
+    return "$status"
 }
 
 for tool in cargo:Rust cc:"a C compiler"; do

@@ -175,7 +175,7 @@ fn the_first_page_program_runs() {
         run(compile.arg(&source).arg("-L").arg(library).arg("-lkms").arg("-o").arg(&out)).expect("to link");
 
         let error = run_program(&out, dir.path(), Some(library)).expect_err("there is no root key yet");
-        assert!(error.contains("root.key"), "the program does not say what is missing: {error}");
+        assert!(error.contains("root_key_uri"), "the program does not say what is wrong: {error}");
         support::write_root_key(&dir.path().join("root.key"));
         for _ in 0..2 {
             // The second time the store and the key are there already.

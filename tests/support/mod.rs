@@ -92,14 +92,17 @@ fn compiler(variable: &str, default: &str, language: &str) -> Command {
     command
 }
 
-/// `-std=` options that the compiler knows under the first of their names that it takes.
+/// The first of these names of a standard that the compiler knows, for `-std=`.
 pub fn standard(compiler: fn() -> Command, names: &[&'static str]) -> &'static str {
-    let known = names.iter().find(|name| {
+    let mut errors = String::new();
+    for name in names {
         let mut probe = compiler();
-        probe.arg(format!("-std={name}")).args(["-fsyntax-only", "/dev/null"]);
-        run(&mut probe).is_ok()
-    });
-    known.unwrap_or_else(|| panic!("the compiler knows none of {names:?}"))
+        match run(probe.arg(format!("-std={name}")).args(["-fsyntax-only", "/dev/null"])) {
+            Ok(_) => return name,
+            Err(error) => errors += &error,
+        }
+    }
+    panic!("the compiler knows none of {names:?}: {errors}")
 }
 
 /// Runs a command to its end; its standard output, or an error with all it said.
