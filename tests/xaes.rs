@@ -146,7 +146,7 @@ fn one_changed_byte_in_10_000_steps_changes_the_hash() {
 }
 
 #[test]
-#[ignore = "takes half a minute; make test-long runs it"]
+#[ignore = "takes seconds to minutes; make test-long runs it"]
 fn the_hash_of_1_000_000_steps() {
     assert_eq!(vectors()["accumulated"]["1000000"], accumulated(1_000_000, |_, _| {}));
 }
