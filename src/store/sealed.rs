@@ -264,6 +264,10 @@ impl SealedStore {
         let row = rows
             .get(Kind::Store, &STORE_ROW)?
             .ok_or_else(|| Error::corrupt("the row about the store is missing"))?;
+        // The seal does not cover the owner. The sums do for all other rows.
+        if row.owner != STORE_ROW {
+            return Err(Error::corrupt("the row about the store was edited"));
+        }
         let record: StoreRecord = self.keys.unseal_record(&row)?;
         if row.revision < self.seen_revision() {
             return Err(Error::corrupt("its revision went back: an older copy was put in its place"));
