@@ -147,6 +147,8 @@ impl Sum {
 pub struct Family {
     pub head: KeyRecord,
     pub owner: RowId,
+    /// The store's revision when the key was changed last.
+    revision: u64,
     rows: Vec<Row>,
 }
 
@@ -261,6 +263,8 @@ impl SealedStore {
     }
 
     fn store_row(&self, rows: &(impl Rows + ?Sized)) -> Result<(u64, StoreRecord)> {
+        // Before the row is read: another thread may commit, and see more, in between.
+        let seen = self.seen_revision();
         let row = rows
             .get(Kind::Store, &STORE_ROW)?
             .ok_or_else(|| Error::corrupt("the row about the store is missing"))?;
@@ -269,7 +273,7 @@ impl SealedStore {
             return Err(Error::corrupt("the row about the store was edited"));
         }
         let record: StoreRecord = self.keys.unseal_record(&row)?;
-        if row.revision < self.seen_revision() {
+        if row.revision < seen {
             return Err(Error::corrupt("its revision went back: an older copy was put in its place"));
         }
         Ok((row.revision, record))
@@ -288,7 +292,11 @@ impl SealedStore {
 
     /// The key that a row belongs to, or None if there is no such row.
     pub fn family(&self, kind: Kind, id: &RowId) -> Result<Option<Family>> {
-        self.family_of(self.store.as_ref(), kind, id)
+        let family = self.family_of(self.store.as_ref(), kind, id)?;
+        if let Some(family) = &family {
+            self.seen.fetch_max(family.revision, Ordering::AcqRel);
+        }
+        Ok(family)
     }
 
     fn family_of(&self, rows: &(impl Rows + ?Sized), kind: Kind, id: &RowId) -> Result<Option<Family>> {
@@ -310,7 +318,7 @@ impl SealedStore {
                 head.key_id
             )));
         }
-        Ok(Some(Family { head, owner: head_row.id, rows: members }))
+        Ok(Some(Family { head, owner: head_row.id, revision: head_row.revision, rows: members }))
     }
 
     /// Up to `limit` unsealed records of a kind after a row id, with their row ids.
