@@ -17,12 +17,17 @@ def check(*command: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("mypy")
+
+
 def mypy(cache: Path, *files: Path) -> subprocess.CompletedProcess[str]:
     return check("mypy", "--strict", "--cache-dir", cache, *files)
 
 
-def test_types(tmp_path: Path) -> None:
-    done = mypy(tmp_path)
+def test_types(cache: Path) -> None:
+    done = mypy(cache)
     assert done.returncode == 0, done.stdout
 
 
@@ -32,7 +37,7 @@ def test_lint(formatting: list[str]) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_a_program_that_uses_the_package_is_checked(tmp_path: Path) -> None:
+def test_a_program_that_uses_the_package_is_checked(tmp_path: Path, cache: Path) -> None:
     right = tmp_path / "right.py"
     right.write_text(
         "import libkms\n"
@@ -42,7 +47,7 @@ def test_a_program_that_uses_the_package_is_checked(tmp_path: Path) -> None:
         "    maybe: libkms.DataKey | None = kms.generate_data_key(created, dry_run=True)\n"
         "    ivs: list[bytes] = [key.iv for key in kms.generate_data_keys(created, 2)]\n"
     )
-    done = mypy(tmp_path / "cache", right)
+    done = mypy(cache, right)
     assert done.returncode == 0, done.stdout
 
 
@@ -59,9 +64,9 @@ def test_a_program_that_uses_the_package_is_checked(tmp_path: Path) -> None:
         "text: str = kms.generate_data_key('alias/a').plaintext",
     ],
 )
-def test_a_wrong_program_is_seen(tmp_path: Path, wrong: str) -> None:
+def test_a_wrong_program_is_seen(tmp_path: Path, cache: Path, wrong: str) -> None:
     program = tmp_path / "wrong.py"
     program.write_text(f"import libkms\nkms = libkms.open('memory:', root_key=bytes(32))\n{wrong}\n")
-    done = mypy(tmp_path / "cache", program)
+    done = mypy(cache, program)
     assert done.returncode == 1
     assert "wrong.py:3: error" in done.stdout

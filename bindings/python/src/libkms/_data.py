@@ -153,7 +153,7 @@ class DataOperations:
         try:
             if key_id is not request.key_id:
                 request.set_key_id(key_id)
-            if context != request.context:
+            if context is not request.context and context != request.context:
                 request.set_context(context)
             if aad is not request.aad:
                 lent = request.set_aad(aad)
@@ -379,7 +379,7 @@ class DataOperations:
         try:
             if key_id is not request.key_id:
                 request.set_key_id(key_id)
-            if context != request.context:
+            if context is not request.context and context != request.context:
                 request.set_context(context)
             if type(ciphertext) is bytes:
                 request.ciphertext.data = ciphertext

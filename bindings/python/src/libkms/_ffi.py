@@ -296,8 +296,8 @@ def sized(struct: type[_S]) -> _S:
     return made
 
 
-# Whether a call keeps Python's interpreter lock. Letting go of it lets other threads run meanwhile, and then has to wait
-# for their turn to end, which lasts 5 ms if they never wait. As a ratio to keeping it, from bench/bench_data_keys.py:
+# Whether a call keeps Python's interpreter lock. Letting go of it lets other threads run meanwhile, and then has to
+# wait for their turn to end, which is 5 ms if they never wait. As a ratio to keeping it, bench/bench_data_keys.py:
 #
 #                                 alone   2 threads   beside a thread that computes
 #     generate_data_key            1.0     1.5-1.9     1.0
