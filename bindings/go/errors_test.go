@@ -2,8 +2,10 @@ package kms
 
 import (
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -378,21 +380,25 @@ func TestBounds(t *testing.T) {
 		opened.Close()
 		return err
 	}
-	const huge = 1 << 40
+	huge := math.MaxInt
+	wraps := math.MaxInt // where an int is longer than the C field, what would be 33 in it
+	if strconv.IntSize > 32 {
+		wraps = 33 + int(int64(1)<<32)
+	}
 	for what, c := range map[string]struct{ good, bad []error }{
 		"number of bytes": {
 			[]error{generate(DataKeyRequest{NumberOfBytes: 1}), generate(DataKeyRequest{NumberOfBytes: MaxDataKeySize})},
 			[]error{generate(DataKeyRequest{NumberOfBytes: -1}), generate(DataKeyRequest{NumberOfBytes: MaxDataKeySize + 1}),
-				generate(DataKeyRequest{NumberOfBytes: huge}), generate(DataKeyRequest{NumberOfBytes: 1<<32 + 32})},
+				generate(DataKeyRequest{NumberOfBytes: huge}), generate(DataKeyRequest{NumberOfBytes: wraps})},
 		},
 		"count": {
 			[]error{batch(1), batch(MaxDataKeys)},
-			[]error{batch(0), batch(-1), batch(MaxDataKeys + 1), batch(huge)},
+			[]error{batch(0), batch(-1), batch(MaxDataKeys + 1), batch(huge), batch(wraps)},
 		},
 		"payload": {[]error{encrypt(0), encrypt(MaxPayloadSize)}, []error{encrypt(MaxPayloadSize + 1), encrypt(1 << 24)}},
 		"random": {
 			[]error{random(1), random(MaxRandomSize)},
-			[]error{random(0), random(-1), random(MaxRandomSize + 1), random(huge), random(1<<32 + 1)},
+			[]error{random(0), random(-1), random(MaxRandomSize + 1), random(huge), random(wraps)},
 		},
 		"AAD": {
 			[]error{generate(DataKeyRequest{AAD: make([]byte, 8192)})},

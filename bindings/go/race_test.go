@@ -1,5 +1,0 @@
-//go:build race
-
-package kms
-
-const raceDetector = true
