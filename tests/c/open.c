@@ -177,9 +177,10 @@ static void passphrases(const char *raw_store) {
   options.flags = 0;
   CHECK_OK(open_once(&options));
   options.passphrase.data = wrong;
+  options.passphrase.len = sizeof wrong - 1;
   CHECK_STATUS(KMS_WRONG_ROOT_KEY, open_once(&options));
   options.passphrase.data = right;
-  options.passphrase.len--;
+  options.passphrase.len = sizeof right - 2;
   CHECK_STATUS(KMS_WRONG_ROOT_KEY, open_once(&options));
   /* A raw key for a store of a passphrase, and the other way round, is the wrong root key. */
   options.passphrase.len = 0;

@@ -159,9 +159,10 @@ private:
 
 } // namespace kms
 
-static int failures = 0;
+static int checks = 0, failures = 0;
 
 static void check(bool ok, const char *what) {
+  ++checks;
   if (!ok) {
     ++failures;
     std::printf("FAILED: %s\n", what);
@@ -229,6 +230,6 @@ int main(int argc, char **argv) {
   } catch (const std::exception &error) {
     check(false, error.what());
   }
-  std::printf("%d failed\n", failures);
+  std::printf("%d checks, %d failed\n", checks, failures);
   return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
