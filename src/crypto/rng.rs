@@ -90,11 +90,9 @@ impl Generator {
         for (part, entropy) in self.key.chunks_exact_mut(8).zip(entropy.into_iter().flatten()) {
             part.iter_mut().zip(entropy.to_le_bytes()).for_each(|(key, entropy)| *key ^= entropy);
         }
-        self.next_blocks();
-        secret::wipe_stack();
+        secret::on_wiped_stack::<{ secret::KEY_WORK_DEPTH }, _>(|| self.next_blocks());
     }
 
-    #[inline(never)]
     fn next_blocks(&mut self) {
         let cipher = Aes256Enc::new(&self.key.into());
         for (block, counter) in self.blocks.iter_mut().zip(0_u128..) {

@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::Result;
-use crate::platform::{Inherit, Pages};
+use crate::platform::{self, Inherit, Pages};
 
 /// Overwrites bytes with zeros in a way that no compiler leaves out.
 pub fn wipe(bytes: &mut [u8]) {
@@ -17,15 +17,31 @@ pub fn wipe(bytes: &mut [u8]) {
     unsafe { std::arch::asm!("/* {0} */", in(reg) bytes.as_ptr(), options(nostack, preserves_flags)) };
 }
 
-/// Overwrites the stack below the caller, where finished calls left copies of key schedules.
-/// To be called by the function that called them, after cold work on keys.
+/// Runs work on keys in stack frames of its own, and overwrites DEPTH bytes of them when it is done: compilers spill
+/// key schedules and hash keys where they like, and no destructor reaches those copies. What `work` returns, and what
+/// it takes by value, is not secret. tests/residue.rs looks for what a DEPTH leaves.
+#[inline(always)]
+pub fn on_wiped_stack<const DEPTH: usize, T>(work: impl FnOnce() -> T) -> T {
+    /// Its frame starts where the one of `wipe_stack` does.
+    #[inline(never)]
+    fn apart<T>(work: impl FnOnce() -> T) -> T {
+        work()
+    }
+    let value = apart(work);
+    platform::clear_vector_registers();
+    wipe_stack::<DEPTH>();
+    value
+}
+
 #[inline(never)]
-pub fn wipe_stack() {
-    const DEPTH: usize = 8192;
+fn wipe_stack<const DEPTH: usize>() {
     let mut stack = MaybeUninit::<[u8; DEPTH]>::uninit();
     // SAFETY: DEPTH writable bytes, any value is valid for u8.
     wipe(unsafe { std::slice::from_raw_parts_mut(stack.as_mut_ptr().cast::<u8>(), DEPTH) });
 }
+
+/// For work that expands keys. Unoptimised code has larger frames.
+pub const KEY_WORK_DEPTH: usize = if cfg!(debug_assertions) { 32 * 1024 } else { 8 * 1024 };
 
 /// One value in protected pages of its own; wiped when dropped.
 pub struct SecretBox<T> {

@@ -157,6 +157,9 @@ pub struct Lane {
 }
 
 impl Lane {
+    /// Not inlined: what it moves would make the frame of every call some 20 KiB larger.
+    #[cold]
+    #[inline(never)]
     fn new(require_lock: bool, system_rng: bool) -> Result<Self> {
         Ok(Lane {
             keys: KeyMemos::new(),
@@ -232,6 +235,9 @@ fn ends_hash(bytes: &[u8]) -> u64 {
 pub struct Sealer {
     secrets: SecretBox<LaneSecrets>,
     batches: [Option<Batch>; MEMOS],
+    /// Which of the subkeys is at a place now. These numbers are swapped, not the subkeys, which would leave copies on
+    /// the stack.
+    places: [u8; SUBKEYS + 1],
     subkeys_derived: u64,
     system_rng: bool,
 }
@@ -298,6 +304,7 @@ impl Sealer {
         Ok(Sealer {
             secrets: SecretBox::new(empty, Inherit::Nothing, require_lock)?,
             batches: [None; MEMOS],
+            places: std::array::from_fn(|place| place as u8),
             subkeys_derived: 0,
             system_rng,
         })
@@ -363,7 +370,7 @@ impl Sealer {
             }
         };
         self.batches[place] = Some(batch);
-        let place = usize::from(batch.n1[0]) % SUBKEYS;
+        let place = self.place(usize::from(batch.n1[0]) % SUBKEYS);
         let subkey = &mut self.secrets.subkeys[place];
         if !subkey.as_ref().is_some_and(|subkey| subkey.is(key, version, &batch.n1)) {
             self.subkeys_derived += 1;
@@ -383,8 +390,9 @@ impl Sealer {
         uuid::fill_from_kernel(&mut n1)?;
         uuid::fill_from_kernel(&mut iv)?;
         self.subkeys_derived += 1;
-        derive(&mut self.secrets.subkeys[CANDIDATE], key, version, material, &n1);
-        Ok(Message { n1, iv, place: CANDIDATE })
+        let place = self.place(CANDIDATE);
+        derive(&mut self.secrets.subkeys[place], key, version, material, &n1);
+        Ok(Message { n1, iv, place })
     }
 
     /// Writes a message's ciphertext blob into `out`, blob::OVERHEAD longer than its plaintext.
@@ -414,19 +422,25 @@ impl Sealer {
         n1: &[u8; N1_SIZE],
         open: impl FnOnce(&Gcm) -> Result<T>,
     ) -> Result<T> {
-        let place = usize::from(n1[0]) % SUBKEYS;
+        let usual = usize::from(n1[0]) % SUBKEYS;
+        let (place, candidate) = (self.place(usual), self.place(CANDIDATE));
         let subkeys = &mut self.secrets.subkeys;
         if let Some(subkey) = subkeys[place].as_ref().filter(|subkey| subkey.is(key, version, n1)) {
             return open(&subkey.gcm);
         }
         self.subkeys_derived += 1;
-        derive(&mut subkeys[CANDIDATE], key, version, material, n1);
-        let value = match &subkeys[CANDIDATE] {
+        derive(&mut subkeys[candidate], key, version, material, n1);
+        let value = match &subkeys[candidate] {
             Some(subkey) => open(&subkey.gcm)?,
             None => return Err(Error::Internal("an empty subkey")),
         };
-        subkeys.swap(place, CANDIDATE);
+        self.places.swap(usual, CANDIDATE);
         Ok(value)
+    }
+
+    #[inline]
+    fn place(&self, usual: usize) -> usize {
+        usize::from(self.places[usual])
     }
 }
 
@@ -437,11 +451,8 @@ fn derive(
     material: &Material,
     n1: &[u8; N1_SIZE],
 ) {
-    /// In a frame of its own, which wipe_stack then overwrites.
-    #[inline(never)]
-    fn install(place: &mut Option<Subkey>, key: Uuid, version: u32, material: &Material, n1: &[u8; N1_SIZE]) {
-        *place = Some(Subkey { key, version, n1: *n1, gcm: xaes::subkey(material.bytes(), n1) });
-    }
-    install(place, key.uuid, version.record.number, material, n1);
-    secret::wipe_stack();
+    secret::on_wiped_stack::<{ secret::KEY_WORK_DEPTH }, _>(|| {
+        let gcm = xaes::subkey(material.bytes(), n1);
+        *place = Some(Subkey { key: key.uuid, version: version.record.number, n1: *n1, gcm });
+    });
 }

@@ -139,6 +139,8 @@ impl Keyring {
             Err(_) if !must => {
                 self.refresh_at.store(now_ms + self.max_staleness_ms / 8 + 1, Ordering::Release)
             }
+            // What is cached may no longer be believed, and what is right cannot be had.
+            Err(Error::Store { message, .. }) => return Err(Error::KeyUnavailable(message)),
             Err(error) => return Err(error),
         }
         Ok(())

@@ -5,13 +5,18 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use super::fork::ForkMutex;
+
 /// Creates an empty file with access for the owner only; leaves one that is there as it is.
 pub fn create_private(path: &Path) -> io::Result<()> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+    /// Closing the new file drops this process's POSIX locks on it. No thread that comes to create it, too, may have
+    /// taken one by then.
+    static ALONE: ForkMutex = ForkMutex::new();
+    ALONE.run(|| match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
-    }
+    })
 }
 
 /// Opens a file for reading; Ok(None) if it is no regular file, or others than its owner (this user, or root)
@@ -25,4 +30,25 @@ pub fn open_private(path: &Path) -> io::Result<Option<File>> {
     let owner_is_right = metadata.uid() == user || metadata.uid() == 0;
     let private = metadata.permissions().mode() & 0o077 == 0;
     Ok((metadata.is_file() && owner_is_right && private).then_some(file))
+}
+
+/// Which file is at a path, and what changes whenever it is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct FileState {
+    file: (u64, u64),
+    content: (u64, i64, i64),
+}
+
+impl FileState {
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let metadata = path.metadata()?;
+        Ok(FileState {
+            file: (metadata.dev(), metadata.ino()),
+            content: (metadata.len(), metadata.mtime(), metadata.mtime_nsec()),
+        })
+    }
+
+    pub fn is_same_file(&self, other: &Self) -> bool {
+        self.file == other.file
+    }
 }

@@ -142,3 +142,74 @@ impl<T> Drop for ForkLocal<T> {
         }
     }
 }
+
+/// A recursive mutex that a forebear's thread cannot hold.
+pub struct ForkMutex {
+    /// 0 = free, else the owner's thread and process, see owner().
+    owner: AtomicU64,
+    depth: AtomicU32,
+}
+
+const FREE: u64 = 0;
+
+/// This thread in this process: a thread number in the upper half, the fork generation in the lower one.
+fn owner() -> u64 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    thread_local! {
+        static THREAD: u32 = NEXT.fetch_add(1, Ordering::Relaxed);
+    }
+    (u64::from(THREAD.with(|thread| *thread)) << 32) | (fork_generation() & 0xffff_ffff)
+}
+
+impl ForkMutex {
+    pub const fn new() -> Self {
+        ForkMutex { owner: AtomicU64::new(FREE), depth: AtomicU32::new(0) }
+    }
+
+    pub fn try_enter(&self) -> bool {
+        let me = owner();
+        let holder = self.owner.load(Ordering::Acquire);
+        if holder == me {
+            self.depth.fetch_add(1, Ordering::Relaxed);
+            return true;
+        }
+        let a_forebears = holder != FREE && (holder ^ me) & 0xffff_ffff != 0;
+        let takeable = holder == FREE || a_forebears;
+        if takeable && self.owner.compare_exchange(holder, me, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            self.depth.store(1, Ordering::Relaxed);
+            return true;
+        }
+        false
+    }
+
+    pub fn enter(&self) {
+        for spins in 0_u32.. {
+            if self.try_enter() {
+                return;
+            }
+            match spins {
+                0..64 => std::hint::spin_loop(),
+                64..128 => std::thread::yield_now(),
+                _ => std::thread::sleep(std::time::Duration::from_micros(50)),
+            }
+        }
+    }
+
+    pub fn leave(&self) {
+        if self.depth.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.owner.store(FREE, Ordering::Release);
+        }
+    }
+
+    pub fn is_mine(&self) -> bool {
+        self.owner.load(Ordering::Relaxed) == owner()
+    }
+
+    /// Runs `body`, which must not panic, as its holder.
+    pub fn run<T>(&self, body: impl FnOnce() -> T) -> T {
+        self.enter();
+        let value = body();
+        self.leave();
+        value
+    }
+}

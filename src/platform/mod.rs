@@ -11,8 +11,8 @@ mod memory;
 pub mod sqlite;
 
 pub use clock::{monotonic_ms, unix_seconds};
-pub use cpu::random_u64;
-pub use files::{create_private, open_private};
+pub use cpu::{clear_vector_registers, random_u64};
+pub use files::{FileState, create_private, open_private};
 pub use fork::{ForkLocal, fork_generation};
 pub use memory::{Inherit, MemoryReport, Pages, memory_report};
 

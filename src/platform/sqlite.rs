@@ -9,25 +9,38 @@
 //!   process, and the forebear's entries are never found.
 
 use std::ffi::{c_char, c_int};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rusqlite::ffi;
 
+use super::fork::ForkMutex;
 use super::fork_generation;
 use crate::error::{Error, Result};
 
-/// Installs both. A second call does nothing.
+/// Installs both, and starts SQLite. A second call does nothing.
 pub fn make_fork_safe() -> Result<()> {
     static DONE: AtomicBool = AtomicBool::new(false);
-    static ONE_AT_A_TIME: ForkMutex = ForkMutex::new();
+    /// The process that is starting SQLite.
+    static BEGUN: AtomicU64 = AtomicU64::new(0);
+    static ALONE: ForkMutex = ForkMutex::new();
     if DONE.load(Ordering::Acquire) {
         return Ok(());
     }
-    ONE_AT_A_TIME.enter();
-    let outcome = if DONE.load(Ordering::Acquire) { Ok(()) } else { configure() };
-    DONE.store(outcome.is_ok(), Ordering::Release);
-    ONE_AT_A_TIME.leave();
-    outcome
+    ALONE.run(|| {
+        if DONE.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let me = fork_generation();
+        let begun = BEGUN.compare_exchange(0, me, Ordering::AcqRel, Ordering::Acquire);
+        if begun.is_err_and(|process| process != me) {
+            // SQLite believes for good that a thread is at it, which stayed in the parent.
+            let message = "the process was forked while its parent opened its first store".into();
+            return Err(Error::Store { native_code: 0, message });
+        }
+        let outcome = configure();
+        DONE.store(outcome.is_ok(), Ordering::Release);
+        outcome
+    })
 }
 
 type StatCall = unsafe extern "C" fn(*const c_char, *mut libc::stat) -> c_int;
@@ -58,8 +71,13 @@ fn configure() -> Result<()> {
         let Some(set) = set else {
             return Err(Error::Internal("SQLite has no file system"));
         };
-        set(vfs, c"stat".as_ptr(), Some(std::mem::transmute::<StatCall, AnyCall>(stat_of_this_process)));
-        set(vfs, c"fstat".as_ptr(), Some(std::mem::transmute::<FstatCall, AnyCall>(fstat_of_this_process)));
+        let stat = std::mem::transmute::<StatCall, AnyCall>(stat_of_this_process);
+        let fstat = std::mem::transmute::<FstatCall, AnyCall>(fstat_of_this_process);
+        if set(vfs, c"stat".as_ptr(), Some(stat)) != ffi::SQLITE_OK
+            || set(vfs, c"fstat".as_ptr(), Some(fstat)) != ffi::SQLITE_OK
+        {
+            return Err(Error::Internal("SQLite does not call stat and fstat"));
+        }
     }
     Ok(())
 }
@@ -87,65 +105,6 @@ unsafe extern "C" fn fstat_of_this_process(file: c_int, out: *mut libc::stat) ->
 /// SQLite compares device numbers and uses them for nothing else; their upper bits are free.
 fn mark_device(stat: &mut libc::stat) {
     stat.st_dev ^= (fork_generation() as libc::dev_t) << (libc::dev_t::BITS / 2);
-}
-
-/// A recursive mutex that a forebear's thread cannot hold.
-struct ForkMutex {
-    /// 0 = free, else the owner's thread and process, see owner().
-    owner: AtomicU64,
-    depth: AtomicU32,
-}
-
-const FREE: u64 = 0;
-
-/// This thread in this process: a thread number in the upper half, the fork generation in the lower one.
-fn owner() -> u64 {
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    thread_local! {
-        static THREAD: u32 = NEXT.fetch_add(1, Ordering::Relaxed);
-    }
-    (u64::from(THREAD.with(|thread| *thread)) << 32) | (fork_generation() & 0xffff_ffff)
-}
-
-impl ForkMutex {
-    const fn new() -> Self {
-        ForkMutex { owner: AtomicU64::new(FREE), depth: AtomicU32::new(0) }
-    }
-
-    fn try_enter(&self) -> bool {
-        let me = owner();
-        let holder = self.owner.load(Ordering::Acquire);
-        if holder == me {
-            self.depth.fetch_add(1, Ordering::Relaxed);
-            return true;
-        }
-        let a_forebears = holder != FREE && (holder ^ me) & 0xffff_ffff != 0;
-        let takeable = holder == FREE || a_forebears;
-        if takeable && self.owner.compare_exchange(holder, me, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-            self.depth.store(1, Ordering::Relaxed);
-            return true;
-        }
-        false
-    }
-
-    fn enter(&self) {
-        for spins in 0_u32.. {
-            if self.try_enter() {
-                return;
-            }
-            match spins {
-                0..64 => std::hint::spin_loop(),
-                64..128 => std::thread::yield_now(),
-                _ => std::thread::sleep(std::time::Duration::from_micros(50)),
-            }
-        }
-    }
-
-    fn leave(&self) {
-        if self.depth.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.owner.store(FREE, Ordering::Release);
-        }
-    }
 }
 
 unsafe extern "C" fn nothing() -> c_int {
@@ -194,10 +153,10 @@ unsafe extern "C" fn mutex_leave(mutex: *mut ffi::sqlite3_mutex) {
 
 unsafe extern "C" fn mutex_held(mutex: *mut ffi::sqlite3_mutex) -> c_int {
     // SAFETY: SQLite's argument.
-    c_int::from(unsafe { known(mutex) }.owner.load(Ordering::Relaxed) == owner())
+    c_int::from(unsafe { known(mutex) }.is_mine())
 }
 
 unsafe extern "C" fn mutex_not_held(mutex: *mut ffi::sqlite3_mutex) -> c_int {
     // SAFETY: SQLite's argument.
-    c_int::from(unsafe { known(mutex) }.owner.load(Ordering::Relaxed) != owner())
+    c_int::from(!unsafe { known(mutex) }.is_mine())
 }

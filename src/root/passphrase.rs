@@ -44,11 +44,12 @@ impl Argon2Params {
             .try_reserve_exact(blocks)
             .map_err(|_| Error::OutOfMemory { what: "Argon2id", native_code: 0 })?;
         memory.resize(blocks, Block::default());
-        let outcome = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into_with_memory(passphrase, &self.salt, out, &mut memory)
-            .map_err(refused);
+        let outcome = secret::on_wiped_stack::<{ secret::KEY_WORK_DEPTH }, _>(|| {
+            Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+                .hash_password_into_with_memory(passphrase, &self.salt, out, &mut memory)
+                .map_err(refused)
+        });
         memory.iter_mut().for_each(Zeroize::zeroize);
-        secret::wipe_stack();
         outcome
     }
 }

@@ -3,12 +3,14 @@
 //! There are no foreign keys between rows: every reference is checked by the sealed sums (see `sealed`), which also
 //! hold against someone who edits the file.
 
+mod connections;
+
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, ffi, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, ffi, params};
+
+use connections::{Connections, wait_at_most};
 
 use super::{Header, Kind, Row, RowId, Rows, Store, StoreOptions, Transaction};
 use crate::error::{Error, Result};
@@ -35,13 +37,9 @@ const MIGRATIONS: [&str; 1] = ["
     CREATE INDEX row_revision ON row (revision);
 "];
 
-/// Connections kept for the next reader; more are opened when more threads read at once.
-const MAX_IDLE: usize = 8;
-
 pub struct SqliteStore {
-    path: PathBuf,
+    connections: Connections,
     options: StoreOptions,
-    idle: Mutex<Vec<Connection>>,
 }
 
 impl SqliteStore {
@@ -52,14 +50,15 @@ impl SqliteStore {
             platform::create_private(path).map_err(|error| io_error(&error))?;
         }
         // Absolute, since a child of fork may have changed its directory when it opens the store anew.
-        let path = match path.canonicalize() {
-            Ok(path) => path,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(Error::StoreNotFound(path.display().to_string()));
-            }
-            Err(error) => return Err(io_error(&error)),
-        };
-        let store = SqliteStore { path, options: options.clone(), idle: Mutex::new(Vec::new()) };
+        let path = path.canonicalize().map_err(|error| not_there(path, &error))?;
+        // Not to hang on a FIFO.
+        if !path.metadata().map_err(|error| io_error(&error))?.is_file() {
+            return Err(Error::Store {
+                native_code: 0,
+                message: "its place is taken by what is no file".into(),
+            });
+        }
+        let store = SqliteStore::at(path, options);
         store.with(|connection| {
             if !options.read_only && connection.is_readonly("main").map_err(sql_error)? {
                 return Err(Error::Store {
@@ -72,45 +71,13 @@ impl SqliteStore {
         Ok(store)
     }
 
-    fn connect(&self) -> Result<Connection> {
-        let access = if self.options.read_only {
-            OpenFlags::SQLITE_OPEN_READ_ONLY
-        } else {
-            OpenFlags::SQLITE_OPEN_READ_WRITE
-        };
-        // Each connection is used by one thread at a time, so it needs no mutex of its own.
-        let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(&self.path, flags).map_err(sql_error)?;
-        connection.busy_handler(Some(wait_at_most(self.options.timeout))).map_err(sql_error)?;
-        connection
-            .execute_batch(
-                "PRAGMA synchronous = FULL;
-                 PRAGMA secure_delete = ON;
-                 PRAGMA temp_store = MEMORY;
-                 PRAGMA trusted_schema = OFF;
-                 PRAGMA cell_size_check = ON;
-                 PRAGMA cache_size = -1024;",
-            )
-            .map_err(sql_error)?;
-        Ok(connection)
+    fn at(path: PathBuf, options: &StoreOptions) -> Self {
+        let connections = Connections::new(path, options.read_only, options.timeout);
+        SqliteStore { connections, options: options.clone() }
     }
 
-    /// Runs `body` on a connection that no other thread uses meanwhile.
     fn with<T>(&self, body: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut connection = match idle {
-            Some(connection) => connection,
-            None => self.connect()?,
-        };
-        let outcome = body(&mut connection);
-        // A connection that failed is not trusted with the next call.
-        if outcome.as_ref().err().is_none_or(|error| !is_store_failure(error)) {
-            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            if idle.len() < MAX_IDLE {
-                idle.push(connection);
-            }
-        }
-        outcome
+        self.connections.with(body)
     }
 
     /// The schema version of the file; 0 if it is an empty database.
@@ -171,22 +138,6 @@ impl SqliteStore {
         }
         transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(sql_error)?;
         transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64).map_err(sql_error)
-    }
-}
-
-/// A busy handler: short sleeps of random length, so that many waiting processes do not march in step.
-fn wait_at_most(timeout: Duration) -> impl FnMut(i32) -> bool + Send + 'static {
-    let mut started = Instant::now();
-    move |attempt| {
-        if attempt == 0 {
-            started = Instant::now();
-        }
-        if started.elapsed() >= timeout {
-            return false;
-        }
-        let random = platform::random_u64().unwrap_or(u64::from(std::process::id()));
-        std::thread::sleep(Duration::from_micros(200 + random % 1800));
-        true
     }
 }
 
@@ -375,16 +326,15 @@ impl Store for SqliteStore {
     }
 
     fn reopen(&self) -> Result<Box<dyn Store>> {
-        Ok(Box::new(SqliteStore {
-            path: self.path.clone(),
-            options: self.options.clone(),
-            idle: Mutex::new(Vec::new()),
-        }))
+        Ok(Box::new(SqliteStore::at(self.connections.path().to_path_buf(), &self.options)))
     }
 }
 
-fn is_store_failure(error: &Error) -> bool {
-    matches!(error, Error::Store { .. } | Error::CorruptStore(_) | Error::OutOfMemory { .. })
+fn not_there(path: &Path, error: &std::io::Error) -> Error {
+    if error.kind() == std::io::ErrorKind::NotFound {
+        return Error::StoreNotFound(path.display().to_string());
+    }
+    io_error(error)
 }
 
 fn io_error(error: &std::io::Error) -> Error {

@@ -119,3 +119,79 @@ pub fn two_key_ciphertext(keys: [&[u8; 32]; 2], iv: &[u8; 12], aad: &[u8]) -> ([
     let tag = tag(keys[0], &ciphertext).bytes();
     (ciphertext, tag)
 }
+
+/// The AES field's multiplication (FIPS 197 clause 4.2).
+fn gf256(mut a: u8, mut b: u8) -> u8 {
+    let mut product = 0;
+    while b != 0 {
+        product ^= if b & 1 == 1 { a } else { 0 };
+        a = (a << 1) ^ if a & 0x80 != 0 { 0x1b } else { 0 };
+        b >>= 1;
+    }
+    product
+}
+
+/// The AES substitution table, calculated (FIPS 197 clause 5.1.1).
+fn sbox() -> [u8; 256] {
+    let mut table = [0x63; 256];
+    for value in 1..=255_u8 {
+        let inverse = (1..=255).find(|other| gf256(value, *other) == 1).expect("a field");
+        table[usize::from(value)] ^= (0..5).fold(0, |sum, turn| sum ^ inverse.rotate_left(turn));
+    }
+    table
+}
+
+/// Expands AES-256 keys (FIPS 197 clause 5.2).
+pub struct KeyExpansion {
+    sbox: [u8; 256],
+}
+
+impl KeyExpansion {
+    pub fn new() -> Self {
+        KeyExpansion { sbox: sbox() }
+    }
+
+    /// The 15 round keys.
+    pub fn round_keys(&self, key: &[u8; 32]) -> Vec<[u8; 16]> {
+        let mut words: Vec<[u8; 4]> = key.as_chunks().0.to_vec();
+        let mut round_constant = 1;
+        for index in 8..60 {
+            let mut word = words[index - 1];
+            if index % 8 == 0 {
+                word.rotate_left(1);
+            }
+            if index % 4 == 0 {
+                word = word.map(|byte| self.sbox[usize::from(byte)]);
+            }
+            if index % 8 == 0 {
+                word[0] ^= round_constant;
+                round_constant = gf256(round_constant, 2);
+            }
+            let before = words[index - 8];
+            words.push(std::array::from_fn(|byte| word[byte] ^ before[byte]));
+        }
+        words.as_flattened().as_chunks().0.to_vec()
+    }
+
+    /// The round keys of the equivalent inverse cipher that differ from them (FIPS 197 clause 5.3.5).
+    pub fn inverse_round_keys(&self, key: &[u8; 32]) -> Vec<[u8; 16]> {
+        let mix = |column: &[u8]| -> [u8; 4] {
+            std::array::from_fn(|row| {
+                let weights = [14, 11, 13, 9];
+                (0..4).fold(0, |sum, at| sum ^ gf256(column[(row + at) % 4], weights[at]))
+            })
+        };
+        let inner = &self.round_keys(key)[1..14];
+        inner
+            .iter()
+            .map(|round_key| std::array::from_fn(|at| mix(&round_key[at / 4 * 4..][..4])[at % 4]))
+            .collect()
+    }
+}
+
+/// GHASH's key in the form that POLYVAL implementations keep: the bytes reversed, times x.
+pub fn polyval_h(key: &[u8; 32]) -> [u8; 16] {
+    let h = u128::from_be_bytes(gcm_h(key).bytes());
+    let product = (h << 1) ^ if h >> 127 == 1 { (0xc2 << 120) | 1 } else { 0 };
+    product.to_le_bytes()
+}

@@ -103,7 +103,13 @@ pub fn run_script(name: &str, input: &str) -> Result<String, String> {
 pub fn run_script_with(options: &[&str], name: &str, input: &str) -> Result<String, String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(name);
     let mut command = Command::new(interpreter());
-    command.args(options).arg("-B").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(options)
+        .arg("-B")
+        .arg(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| format!("{command:?}: {error}"))?;
     let mut stdin = child.stdin.take().ok_or("no standard input")?;
     let output = std::thread::scope(|scope| {
