@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
+use super::usage::{Ledger, Uses};
 use crate::crypto::blob::{self, HEADER_SIZE};
 use crate::crypto::gcm::{Gcm, IV_SIZE};
 use crate::crypto::rng::Generator;
@@ -48,6 +49,8 @@ pub struct Lanes {
     slots: Box<[Slot]>,
     /// Counts of lanes that were made for one call.
     passed: Mutex<Counts>,
+    /// Uses that are in no lane any more, and not written yet.
+    pub left_over: Mutex<Ledger>,
     require_lock: bool,
     system_rng: bool,
 }
@@ -67,7 +70,13 @@ impl Lanes {
         // Two for each processor: a thread that is preempted inside a call keeps its lane.
         let processors = std::thread::available_parallelism().map_or(4, usize::from);
         let slots = (0..(2 * processors).clamp(8, 128)).map(|_| Slot(Mutex::new(None))).collect();
-        Lanes { slots, passed: Mutex::new(Counts::default()), require_lock, system_rng }
+        Lanes {
+            slots,
+            passed: Mutex::new(Counts::default()),
+            left_over: Mutex::default(),
+            require_lock,
+            system_rng,
+        }
     }
 
     /// Takes a lane. Never waits.
@@ -104,6 +113,17 @@ impl Lanes {
             return Ok(LaneGuard::Usual(lane));
         }
         Ok(LaneGuard::Extra(Box::new(Lane::new(self.require_lock, self.system_rng)?), self))
+    }
+
+    /// Takes the uses that are counted in lanes which nobody has just now.
+    pub fn take_uses(&self, ledger: &mut Ledger) {
+        for slot in &self.slots {
+            if let Ok(mut lane) = slot.0.try_lock()
+                && let Some(lane) = lane.as_mut()
+            {
+                lane.uses.take(ledger);
+            }
+        }
     }
 
     pub fn counts(&self) -> Counts {
@@ -143,6 +163,7 @@ impl Drop for LaneGuard<'_> {
     fn drop(&mut self) {
         if let LaneGuard::Extra(lane, lanes) = self {
             lanes.passed.lock().unwrap_or_else(PoisonError::into_inner).add(&lane.counts());
+            lane.uses.take(&mut lanes.left_over.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
 }
@@ -154,6 +175,7 @@ pub struct Lane {
     /// AAD being built; holds nothing secret.
     pub aad: Vec<u8>,
     pub done: Counts,
+    pub uses: Uses,
 }
 
 impl Lane {
@@ -163,6 +185,7 @@ impl Lane {
             sealer: Sealer::new(require_lock, system_rng)?,
             aad: Vec::new(),
             done: Counts::default(),
+            uses: Uses::new(),
         })
     }
 
