@@ -70,7 +70,7 @@ fmt: setup
 	$(CARGO) fmt
 	clang-format -i $$(git ls-files '*.c' '*.h' '*.cpp' '*.hpp' ':!include' ':!tools')
 	gofmt -w bindings/go examples/go
-	$(TARGET)/venv/bin/ruff format bindings/python examples/python
+	$(TARGET)/venv/bin/ruff format bindings/python examples/python tests
 
 clean:
 	$(CARGO) clean

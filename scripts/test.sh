@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every check of this repository, in order, each under a heading: scripts/test.sh [lint]
+# Every check of this repository, in order, each under a heading: scripts/test.sh [lint | STEP...]
 # Stops at the first that fails; the summary says what passed, what failed, and what was not reached.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -21,8 +21,8 @@ clippy() {
         cargo clippy --quiet --no-default-features -- -D warnings
 }
 python_lint() {
-    "$venv/ruff" check bindings/python examples/python &&
-        "$venv/ruff" format --check bindings/python examples/python &&
+    "$venv/ruff" check bindings/python examples/python tests &&
+        "$venv/ruff" format --check bindings/python examples/python tests &&
         (cd bindings/python && "$venv/mypy" --strict)
 }
 go_format() {
@@ -37,7 +37,7 @@ go_vet() {
     (cd bindings/go && "${go_env[@]}" go vet -tags "$go_tags" ./...) &&
         (cd examples/go && "${go_env[@]}" go vet -tags "$go_tags" ./...)
 }
-rust_tests() { cargo test --features test-hooks; }
+rust_tests() { cargo test --features test-hooks --no-fail-fast; }
 python_tests() { (cd bindings/python && LIBKMS_PATH="$prefix/lib/libkms.so.0" "$venv/python" -m pytest); }
 go_tests() {
     (cd bindings/go && "${go_env[@]}" GODEBUG=cgocheck=1 go test -race -tags "$go_tags" ./...) &&
@@ -46,8 +46,11 @@ go_tests() {
 
 lint_steps=(rust_format c_format clippy python_lint go_format licences)
 all_steps=("${lint_steps[@]}" release go_vet rust_tests python_tests go_tests)
-steps=("${all_steps[@]}")
-[ "${1:-}" = lint ] && steps=("${lint_steps[@]}")
+case "${1:-}" in
+    '') steps=("${all_steps[@]}") ;;
+    lint) steps=("${lint_steps[@]}") ;;
+    *) steps=("$@") ;;
+esac
 
 summary=()
 failed=0

@@ -1,6 +1,12 @@
-//! For this crate's own tests only (feature `test-hooks`, never in a shipped library): an injected panic.
+//! For this crate's own tests only (feature `test-hooks`, never in a shipped library): an injected panic, and what the
+//! library otherwise never shows, so that tests can open its ciphertexts with other software.
 
 use std::cell::Cell;
+
+use crate::capi::types::kms_t;
+use crate::crypto::blob::HEADER_SIZE;
+use crate::error::{Detail, Error, Result};
+use crate::keyring::KeyName;
 
 thread_local! {
     static PANIC_IN: Cell<Option<&'static str>> = const { Cell::new(None) };
@@ -17,4 +23,19 @@ pub(crate) fn panic_if_asked(function: &'static str) {
         PANIC_IN.set(None);
         panic!("injected by a test; must not be printed");
     }
+}
+
+/// A key version as other software needs it.
+pub struct ExportedVersion {
+    /// The first bytes of every ciphertext made under it.
+    pub header: [u8; HEADER_SIZE],
+    pub material: [u8; 32],
+}
+
+/// The material of a version of a key, by the key's id, and the start of its ciphertexts.
+pub fn material(kms: &kms_t, key_id: &str, version: u32) -> Result<ExportedVersion> {
+    let key = kms.kms.keyring()?.by_name(KeyName::Id(key_id))?;
+    let version = key.version(version).ok_or_else(|| Error::not_found(Detail::Version, key_id))?;
+    let material = version.material.as_ref().ok_or(Error::Internal("a destroyed version"))?;
+    Ok(ExportedVersion { header: version.header, material: *material.bytes() })
 }

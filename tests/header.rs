@@ -75,20 +75,18 @@ fn a_struct_that_could_hide_a_longer_one_is_refused() {
     assert!(error.contains("padding after the last member"), "{error}");
 }
 
+type Compiler = fn() -> Command;
+
 /// Every language standard that the header promises, as compiler and `-std=`.
-fn standards() -> Vec<(fn() -> Command, &'static str)> {
-    let mut all: Vec<(fn() -> Command, &str)> = Vec::new();
-    for names in [&["c99"][..], &["c11"], &["c23", "c2x"]] {
-        all.push((cc, standard(cc, names)));
-    }
-    for names in [&["c++11"][..], &["c++17"], &["c++20", "c++2a"]] {
-        all.push((cxx, standard(cxx, names)));
-    }
-    all
+fn standards() -> Vec<(Compiler, &'static str)> {
+    let c: [&[&str]; 3] = [&["c99"], &["c11"], &["c23", "c2x"]];
+    let cpp: [&[&str]; 3] = [&["c++11"], &["c++17"], &["c++20", "c++2a"]];
+    let of = |compiler: Compiler, names: &[&'static str]| (compiler, standard(compiler, names));
+    c.iter().map(|names| of(cc, names)).chain(cpp.iter().map(|names| of(cxx, names))).collect()
 }
 
 /// Whether `text` compiles under one standard, without a warning, against the kms.h of `include`.
-fn compiles(text: &str, compiler: fn() -> Command, standard: &str, include: &Path) -> Result<(), String> {
+fn compiles(text: &str, compiler: Compiler, standard: &str, include: &Path) -> Result<(), String> {
     let dir = temp_dir();
     let source = write(dir.path().join("source"), text);
     let mut compile = compiler();
@@ -168,7 +166,7 @@ fn the_first_page_program_runs() {
     let dir = temp_dir();
     let library = support::built_library_dir();
     let source = write(dir.path().join("first.c"), &program);
-    for (compiler, standard) in [(cc as fn() -> Command, "c99"), (cxx, "c++11")] {
+    for (compiler, standard) in [(cc as Compiler, "c99"), (cxx, "c++11")] {
         let out = dir.path().join("first");
         let mut compile = compiler();
         compile.arg(format!("-std={standard}")).args(STRICT).arg("-I").arg(root().join("include"));

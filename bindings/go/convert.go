@@ -121,8 +121,8 @@ func flag(on bool, bit C.uint32_t) C.uint32_t {
 	return 0
 }
 
-// count is a Go int for a field of 32 bits.
-func count(field string, n int) (C.uint32_t, error) {
+// size32 is a Go int for a field of 32 bits.
+func size32(field string, n int) (C.uint32_t, error) {
 	if n < 0 || uint64(n) > math.MaxUint32 {
 		return 0, invalid(fmt.Sprintf("%s: is %d, which is no size", field, n))
 	}

@@ -179,7 +179,7 @@ func (r *DataKeyRequest) cross(call *C.kmsgo_data_t, space []byte) (text, error)
 	if err := text.check(); err != nil {
 		return text, err
 	}
-	bytes, err := count("request.number_of_bytes", r.NumberOfBytes)
+	bytes, err := size32("request.number_of_bytes", r.NumberOfBytes)
 	call.aad_len = C.size_t(len(r.AAD))
 	call.context_len = C.size_t(len(r.Context))
 	call.grant_tokens_len = C.size_t(len(r.GrantTokens))
@@ -274,11 +274,15 @@ func (k *KMS) GenerateDataKeysInto(request DataKeyRequest, count int, keys *Data
 	if err != nil {
 		return err
 	}
+	number, err := size32("count", count)
+	if err != nil {
+		return err
+	}
 	call.plaintext_len = C.size_t(len(keys.Plaintexts))
 	call.ciphertext_len = C.size_t(len(keys.Ciphertexts))
 	call.iv_len = C.size_t(len(keys.IVs))
 	err = k.with(func(h C.kmsgo_handle_t) *C.kms_error_t {
-		return C.kmsgo_generate_data_keys(h, &call, text.pointer(), pointer(request.AAD), C.size_t(count),
+		return C.kmsgo_generate_data_keys(h, &call, text.pointer(), pointer(request.AAD), C.size_t(number),
 			pointer(keys.Plaintexts), pointer(keys.Ciphertexts), pointer(keys.IVs))
 	})
 	if err != nil {

@@ -2,5 +2,7 @@
 
 package kms
 
+// The shared library, wherever kms.pc says that it is.
+
 // #cgo pkg-config: kms
 import "C"

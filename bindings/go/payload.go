@@ -153,7 +153,7 @@ type RandomRequest struct {
 
 // GenerateRandom generates random bytes fit for keys, from the same generator as data keys.
 func (k *KMS) GenerateRandom(request RandomRequest) ([]byte, error) {
-	number, err := count("request.number_of_bytes", request.NumberOfBytes)
+	number, err := size32("request.number_of_bytes", request.NumberOfBytes)
 	if err != nil {
 		return nil, err
 	}

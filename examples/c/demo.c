@@ -32,11 +32,13 @@ static bool step(const char *text) {
 }
 
 static bool fail(const char *what, const char *why) {
+  fflush(stdout); /* what was done before comes first */
   fprintf(stderr, "demo: %s: %s\n", what, why);
   return false;
 }
 
 static bool kms_fail(const char *what, const kms_error_t *error) {
+  fflush(stdout);
   fprintf(stderr, "demo: %s: %s (%s)\n", what, error->message, kms_status_name(error->status));
   return false;
 }
@@ -107,16 +109,18 @@ static bool encrypt_file(kms_t *kms, const char *in_path, const char *out_path) 
   request.key_id = "alias/demo";
   request.context = context;
   request.context_len = 1;
-  if (RAND_bytes(prefix, sizeof prefix) != 1 ||
-      kms_generate_data_key(kms, &request, &key_buffer, &wrapped_buffer, NULL, NULL, &error) !=
-          KMS_OK) {
+  if (kms_generate_data_key(kms, &request, &key_buffer, &wrapped_buffer, NULL, NULL, &error) !=
+      KMS_OK) {
     fclose(in);
     return kms_fail("generate data key", &error);
   }
   step("data key generated: 32 bytes to encrypt with, and the same wrapped to keep");
   printf("    wrapped: %lu bytes, under alias/demo with the context purpose=demo\n",
          (unsigned long)wrapped_buffer.len);
-  failure = sealed_start_header(&header, prefix, wrapped, wrapped_buffer.len);
+  if (RAND_bytes(prefix, sizeof prefix) != 1)
+    failure = "libcrypto has no random bytes";
+  else
+    failure = sealed_start_header(&header, prefix, wrapped, wrapped_buffer.len);
   if (failure == NULL)
     failure = sealed_add_context(&header, context[0].key);
   if (failure == NULL)

@@ -66,7 +66,7 @@ static bool unpack_context(const sealed_header_t *header, kms_context_entry_t *e
     entry->key = at;
     entry->value = at += strlen(at) + 1;
     if (at >= end || ++*entries_len > KMS_MAX_CONTEXT_PAIRS)
-      return fail("context", "the header's is not pairs, or too many");
+      return fail("refused", "the header's context is not pairs, or too many");
     at += strlen(at) + 1;
   }
   return true;
@@ -136,7 +136,8 @@ static bool unwrap_key(kms_t *kms, const arguments_t *arguments, const sealed_he
     return false;
   if (kms_decrypt(kms, &request, &key_buffer, NULL, &error) != KMS_OK)
     return kms_fail("unwrap data key", &error);
-  return key_buffer.len == SEALED_KEY_SIZE || fail(arguments->in, "its data key is not AES-256");
+  return key_buffer.len == SEALED_KEY_SIZE ||
+         fail(arguments->in, "refused: its data key is not AES-256");
 }
 
 static bool crypt_file(kms_t *kms, const arguments_t *arguments) {

@@ -44,7 +44,7 @@ static const char *io_failure(void) {
 static const char *parse_fixed(sealed_header_t *header) {
   const uint8_t *bytes = header->bytes;
   if (memcmp(bytes, magic_and_version, PREFIX_AT) != 0)
-    return "not a sealed file, or of a newer version";
+    return "refused: not a sealed file, or of a newer version";
   header->chunk_size = (uint32_t)(get_u16(bytes + 12) << 16 | get_u16(bytes + 14));
   header->wrapped_len = get_u16(bytes + 16);
   header->context_len = get_u16(bytes + 18);
@@ -52,9 +52,9 @@ static const char *parse_fixed(sealed_header_t *header) {
   header->context = (const char *)header->wrapped + header->wrapped_len;
   header->len = SEALED_FIXED_SIZE + header->wrapped_len + header->context_len;
   if (header->chunk_size == 0 || header->chunk_size > MAX_CHUNK_SIZE)
-    return "the header's chunk size is out of range";
+    return "refused: the header's chunk size is out of range";
   if (header->wrapped_len == 0 || header->wrapped_len > SEALED_MAX_WRAPPED)
-    return "the header's wrapped key has an impossible length";
+    return "refused: the header's wrapped key has an impossible length";
   return NULL;
 }
 
@@ -84,14 +84,14 @@ const char *sealed_read_header(sealed_header_t *header, FILE *in) {
   const char *failure;
   size_t rest;
   if (fread(header->bytes, 1, SEALED_FIXED_SIZE, in) != SEALED_FIXED_SIZE)
-    return ferror(in) ? io_failure() : "not a sealed file: it is too short";
+    return ferror(in) ? io_failure() : "refused: not a sealed file: it is too short";
   if ((failure = parse_fixed(header)) != NULL)
     return failure;
   rest = header->len - SEALED_FIXED_SIZE;
   if (fread(header->bytes + SEALED_FIXED_SIZE, 1, rest, in) != rest)
-    return ferror(in) ? io_failure() : "the header is cut short";
+    return ferror(in) ? io_failure() : "refused: the header is cut short";
   if (header->context_len > 0 && header->bytes[header->len - 1] != 0)
-    return "the header's context does not end with a NUL";
+    return "refused: the header's context does not end with a NUL";
   return NULL;
 }
 

@@ -17,9 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-import libkms
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+import libkms
 
 MAGIC = b"KMSF"
 VERSION = 1
@@ -47,7 +48,7 @@ def unpack_context(packed: bytes) -> dict[str, str]:
         texts = [text.decode() for text in packed.split(b"\0")[:-1]]
     except UnicodeDecodeError:
         raise Refused("the header's context is not UTF-8") from None
-    context = dict(zip(texts[::2], texts[1::2]))
+    context = dict(zip(texts[::2], texts[1::2], strict=False))
     if 2 * len(context) != len(texts):
         raise Refused("the header's context is not pairs, or names one twice")
     return context
@@ -132,6 +133,7 @@ def encrypt(kms: libkms.Kms, args: argparse.Namespace) -> None:
     context = dict(args.context)
     if len(context) != len(args.context):
         raise Refused("--context names one twice")
+    # AESGCM keeps a copy of the key that Python cannot wipe; our own goes with the `with`.
     with args.input.open("rb") as source, kms.generate_data_key(args.key, context=context) as key:
         header = Header(bytes(kms.generate_random(7)), CHUNK_SIZE, bytes(key.ciphertext), pack_context(context))
         with replacing(args.output) as target:
@@ -192,7 +194,10 @@ def main() -> int:
             if args.create:
                 create_key(kms, args.key)
             args.run(kms, args)
-    except (libkms.KmsError, OSError) as error:
+    except libkms.KmsError as error:
+        print(f"filecrypt: {error} (KMS_{error.status.name})", file=sys.stderr)
+        return 1
+    except OSError as error:
         print(f"filecrypt: {error}", file=sys.stderr)
         return 1
     except Refused as error:

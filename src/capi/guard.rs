@@ -21,6 +21,7 @@ pub(super) fn guard(
     error: *mut kms_error_t,
     body: impl FnOnce() -> Result<()>,
 ) -> kms_status_t {
+    silence_guarded_panics();
     let outer = GUARDED.replace(true);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         #[cfg(feature = "test-hooks")]
@@ -43,16 +44,24 @@ pub(super) fn guard(
 }
 
 /// Keeps panics inside a guard from being printed: the library prints nothing. Chained, so that a Rust host's
-/// own panics still reach the host's hook. Called by the first kms_open; the loser of a race does nothing.
-pub(crate) fn silence_guarded_panics() {
+/// own panics still reach the host's hook. The first export that is called installs it, whichever that is.
+fn silence_guarded_panics() {
     static INSTALLED: AtomicBool = AtomicBool::new(false);
-    if !INSTALLED.swap(true, Ordering::Relaxed) {
+    #[cold]
+    fn install() {
+        // The hook must not be changed while a panic of the host unwinds; the loser of a race does nothing.
+        if std::thread::panicking() || INSTALLED.swap(true, Ordering::Relaxed) {
+            return;
+        }
         let previous = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             if !GUARDED.get() {
                 previous(info);
             }
         }));
+    }
+    if !INSTALLED.load(Ordering::Relaxed) {
+        install();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use super::guard::{guard, silence_guarded_panics};
+use super::guard::guard;
 use super::input::{self, Extensible};
 use super::types::{kms_bytes_t, kms_error_t, kms_status_t, kms_t};
 use crate::engine::{Kms, OpenOptions};
@@ -62,7 +62,6 @@ pub unsafe extern "C" fn kms_open(
     error: *mut kms_error_t,
 ) -> kms_status_t {
     guard("kms_open", error, || {
-        silence_guarded_panics();
         if out.is_null() {
             return Err(Error::argument("out: is NULL; a place for the handle is required"));
         }

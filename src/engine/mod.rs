@@ -184,6 +184,12 @@ impl Kms {
         self.shared.live.get(|parent| Ok(Live::new(parent.keyring.store().reopen()?, settings)))
     }
 
+    /// For `test_hooks`.
+    #[cfg(feature = "test-hooks")]
+    pub(crate) fn keyring(&self) -> Result<&Keyring> {
+        Ok(&self.live()?.keyring)
+    }
+
     /// Counts a call that failed.
     fn counted<T>(&self, live: &Live, outcome: Result<T>) -> Result<T> {
         if outcome.as_ref().is_err_and(|error| !matches!(error, Error::DryRunOk)) {

@@ -98,11 +98,13 @@ impl Header {
             }),
             _ => return Err(Error::Unsupported("the store's kind of root key is not known here".into())),
         };
-        Ok(Header {
+        let header = Header {
             store_id: array(2..18)?.try_into().map_err(|_| damaged())?,
             root_kind,
             check: check.try_into().map_err(|_| damaged())?,
-        })
+        };
+        // One encoding only: what this kind of root key has no use for is zero.
+        if header.fields() == fields { Ok(header) } else { Err(damaged()) }
     }
 }
 

@@ -29,6 +29,8 @@ const SMALL_STORE_ROWS: u64 = 4096;
 pub struct Family {
     pub head: KeyRecord,
     pub owner: RowId,
+    /// The store's revision when the key was changed last.
+    revision: u64,
     pub(super) rows: Vec<Row>,
 }
 
@@ -166,12 +168,18 @@ impl SealedStore {
     }
 
     pub(super) fn store_row(&self, rows: &(impl Rows + ?Sized)) -> Result<(u64, StoreRecord)> {
+        // Before the row is read: another thread may commit, and see more, in between.
+        let seen = self.seen_revision();
         let row = rows
             .get(Kind::Store, &STORE_ROW)?
             .ok_or_else(|| Error::corrupt("the row about the store is missing"))?;
+        // The seal does not cover the owner. The sums do for all other rows.
+        if row.owner != STORE_ROW {
+            return Err(Error::corrupt("the row about the store was edited"));
+        }
         let record: StoreRecord =
             self.keys().unseal_record(&row).map_err(|error| self.rekeyed_or(error, rows))?;
-        if row.revision < self.seen_revision() {
+        if row.revision < seen {
             return Err(Error::corrupt("its revision went back: an older copy was put in its place"));
         }
         Ok((row.revision, record))
@@ -192,7 +200,10 @@ impl SealedStore {
     pub fn family(&self, name: RowName<'_>) -> Result<Option<Family>> {
         let keys = self.keys();
         match self.family_of(self.store.as_ref(), name.kind(), &keys.row_id(name))? {
-            Some(family) => Ok(Some(family)),
+            Some(family) => {
+                self.note_revision(family.revision);
+                Ok(Some(family))
+            }
             // Not there, or under another name since the store was given another root key.
             None => match self.rekeyed_or(Error::WrongRootKey, self.store.as_ref()) {
                 Error::Rekeyed => Err(Error::Rekeyed),
@@ -226,7 +237,7 @@ impl SealedStore {
                 head.key_id
             )));
         }
-        Ok(Some(Family { head, owner: head_row.id, rows: members }))
+        Ok(Some(Family { head, owner: head_row.id, revision: head_row.revision, rows: members }))
     }
 
     /// Up to `limit` unsealed records of a kind after a row id, with their row ids.

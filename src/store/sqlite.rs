@@ -448,6 +448,8 @@ fn sql_error(error: rusqlite::Error) -> Error {
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
             return Error::corrupt("SQLite cannot read it (not a database, or damaged)");
         }
+        // Our SQL is always the same, so the tables it finds are not ours.
+        ErrorCode::Unknown => return Error::corrupt("its tables are not those of its schema version"),
         ErrorCode::OutOfMemory => return Error::OutOfMemory { what: "the store", native_code },
         ErrorCode::DiskFull => "the disk is full".into(),
         ErrorCode::ReadOnly => "the file or its folder cannot be written".into(),

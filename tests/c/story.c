@@ -196,7 +196,7 @@ static void describe_by_every_name(kms_t *kms, const kms_key_info_t *orders) {
     CHECK(info.created_at == orders->created_at);
     CHECK(info.description.len == sizeof DESCRIPTION - 1 && text.len == sizeof DESCRIPTION);
     CHECK(memcmp(bytes + info.description.offset, DESCRIPTION, sizeof DESCRIPTION) == 0);
-    CHECK(untouched(bytes + text.len, sizeof bytes - text.len));
+    CHECK(untouched(bytes + sizeof DESCRIPTION, sizeof bytes - sizeof DESCRIPTION));
     request.flags = KMS_DRY_RUN;
     text = fresh_buffer(bytes, sizeof bytes);
     CHECK_STATUS(KMS_DRY_RUN_OK, kms_describe_key(kms, &request, &info, &text, &err));

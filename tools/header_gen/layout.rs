@@ -46,7 +46,7 @@ fn of_struct(
     let mut layout = Layout { members: Vec::new(), size: 0, align: 1 };
     for member in members {
         let (size, align) = size_and_align(&member.ty, word, known)?;
-        if layout.size % align != 0 {
+        if !layout.size.is_multiple_of(align) {
             return Err(format!("a hole of padding before {}", member.name));
         }
         let size = size * member.count.unwrap_or(1);
@@ -54,7 +54,7 @@ fn of_struct(
         layout.size += size;
         layout.align = layout.align.max(align);
     }
-    if layout.size % layout.align != 0 {
+    if !layout.size.is_multiple_of(layout.align) {
         return Err("padding after the last member".into());
     }
     Ok(layout)

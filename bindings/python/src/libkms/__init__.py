@@ -8,6 +8,7 @@
 Every failure of the library is a KmsError, with a subclass for each status. Arguments of a wrong type are a TypeError.
 """
 
+from ._arguments import Buffer, Context
 from ._client import Kms, open, version  # noqa: A004
 from ._enums import Detail, KeySpec, KeyState, MemoryProtection, Origin, Status
 from ._errors import (
@@ -42,8 +43,10 @@ __all__ = [
     "AccessDeniedError",
     "AliasInfo",
     "AlreadyExistsError",
+    "Buffer",
     "BufferTooSmallError",
     "ClosedError",
+    "Context",
     "CorruptStoreError",
     "DataKey",
     "DataKeys",

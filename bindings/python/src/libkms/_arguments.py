@@ -10,7 +10,7 @@ from ctypes import c_char, c_char_p
 from typing import Any
 
 from ._errors import InvalidArgumentError
-from ._ffi import kms_bytes_t, kms_context_entry_t
+from ._ffi import KMS_MAX_CONTEXT_PAIRS, kms_bytes_t, kms_context_entry_t
 from ._secret import SecretBytes
 
 #: What is taken for bytes; at run time, anything else with the buffer protocol too.
@@ -61,10 +61,12 @@ def key_spec_number(value: int | None) -> int:
 
 
 def data_key_size(value: int | None) -> int:
-    # 0 is how C says "not given"; here that is None.
-    if value == 0:
+    if value is None:
+        return 0
+    size = uint32("number_of_bytes", value)
+    if size == 0:  # which is how C says "not given"
         raise InvalidArgumentError("number_of_bytes: is 0, expected 1 to 1024, or None")
-    return 0 if value is None else uint32("number_of_bytes", value)
+    return size
 
 
 def lend(slot: kms_bytes_t, name: str, value: Buffer) -> object:
@@ -98,20 +100,38 @@ def lend_optional(slot: kms_bytes_t, name: str, value: Buffer | None) -> object:
     return lend(slot, name, b"" if value is None else value)
 
 
-def set_context(request: Any, context: Context | None) -> dict[str, str] | None:
-    """Fills in request.context; returns a copy of it, as the caller may change theirs."""
-    if context is None:
-        request.context, request.context_len = None, 0
-        return None
-    if not isinstance(context, Mapping):
-        raise TypeError(f"context: must be a mapping of str to str, not {type(context).__name__}")
-    own = dict(context)
-    entries = (kms_context_entry_t * len(own))()
-    for entry, (key, value) in zip(entries, own.items(), strict=True):
-        entry.key = text("context key", key)
-        entry.value = text("context value", value)
-    request.context, request.context_len = entries, len(own)
-    return own
+class ContextSlot:
+    """The context of a request. Its entries are kept for the next one: making them costs more than filling them in."""
+
+    __slots__ = ("_entries", "_request")
+
+    def __init__(self, request: Any) -> None:
+        self._request = request
+        self._entries: list[kms_context_entry_t] = []
+
+    def set(self, context: Context | None) -> dict[str, str] | None:
+        """Fills the context in; returns a copy of it, as the caller may change theirs."""
+        self._request.context_len = 0
+        if context is None:
+            return None
+        if type(context) is not dict and not isinstance(context, Mapping):
+            raise TypeError(f"context: must be a mapping of str to str, not {type(context).__name__}")
+        own = dict(context)
+        if len(own) > len(self._entries):
+            self._grow(len(own))
+        for entry, (key, value) in zip(self._entries, own.items(), strict=False):
+            entry.key = text("context key", key)
+            entry.value = text("context value", value)
+        self._request.context_len = len(own)
+        return own
+
+    def _grow(self, pairs: int) -> None:
+        if pairs > KMS_MAX_CONTEXT_PAIRS:
+            raise InvalidArgumentError(f"context: has {pairs} pairs, at most {KMS_MAX_CONTEXT_PAIRS} are allowed")
+        # A power of two, as ctypes keeps every type of array that was ever made.
+        array = (kms_context_entry_t * (1 << (pairs - 1).bit_length()))()
+        self._entries = list(array)
+        self._request.context = array
 
 
 def set_grant_tokens(request: Any, value: Sequence[str]) -> None:

@@ -6,15 +6,15 @@ reuse a Frame, and set in its request only what differs from the call before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ctypes import addressof, c_char, c_size_t, sizeof
-from functools import cache
 from struct import Struct
 from typing import Any, Literal, overload
 
 from ._arguments import (
     Buffer,
     Context,
+    ContextSlot,
     data_key_size,
     flag,
     integer,
@@ -22,7 +22,6 @@ from ._arguments import (
     lend,
     lend_optional,
     optional_text,
-    set_context,
     set_grant_tokens,
     text,
     uint32,
@@ -58,10 +57,15 @@ _NO_TOKENS: Sequence[str] = ()
 _SPEC_BYTES = {0: 32, KeySpec.AES_128: 16, KeySpec.AES_192: 24, KeySpec.AES_256: 32, KeySpec.AES_256_HSM: 32}
 
 
-@cache
-def _splitter(ciphertext_size: int) -> Any:
-    """Cuts Frame.out into info, IV and ciphertext; there are no more of them than sizes of data keys."""
-    return Struct(f"{INFO_SIZE}s{KMS_IV_SIZE}s{ciphertext_size}s").unpack_from
+class _Splitters(dict[int, Callable[[Any], tuple[bytes, bytes, bytes]]]):
+    """By the size of the ciphertext, what cuts Frame.out into info, IV and ciphertext."""
+
+    def __missing__(self, ciphertext_size: int) -> Callable[[Any], tuple[bytes, bytes, bytes]]:
+        self[ciphertext_size] = split = Struct(f"{INFO_SIZE}s{KMS_IV_SIZE}s{ciphertext_size}s").unpack_from
+        return split
+
+
+_split = _Splitters()
 
 
 def _lend_out(memory: bytearray) -> tuple[kms_buffer_t, object]:
@@ -149,7 +153,7 @@ class DataOperations:
         try:
             if key_id is not request.key_id:
                 request.set_key_id(key_id)
-            if context != request.context:
+            if context is not request.context and context != request.context:
                 request.set_context(context)
             if aad is not request.aad:
                 lent = request.set_aad(aad)
@@ -176,8 +180,8 @@ class DataOperations:
                     return None
                 raise failure(frame.error)
             size = frame.plaintext.len
-            view, zeros = frame.views.get(size) or frame.view(size)
-            info, iv, ciphertext = _splitter(frame.ciphertext.len)(frame.out)
+            view, zeros = frame.views[size]
+            info, iv, ciphertext = _split[frame.ciphertext.len](frame.out)
             key = DataKey(SecretBytes(view), ciphertext, iv, info)
             view[:] = zeros
             return key
@@ -246,7 +250,7 @@ class DataOperations:
         request.key_spec = key_spec_number(key_spec)
         request.number_of_bytes = data_key_size(number_of_bytes)
         lent = lend_optional(request.aad, "aad", aad)
-        set_context(request, context)
+        ContextSlot(request).set(context)
         flags = (
             flag("skip_plaintext", skip_plaintext, KMS_SKIP_PLAINTEXT)
             | flag("initial_version", initial_version, KMS_INITIAL_VERSION)
@@ -316,7 +320,7 @@ class DataOperations:
         request = sized(kms_encrypt_request_t)
         request.key_id = text("key_id", key_id)
         lent = lend(request.plaintext, "plaintext", plaintext), lend_optional(request.aad, "aad", aad)
-        set_context(request, context)
+        ContextSlot(request).set(context)
         flags = flag("initial_version", initial_version, KMS_INITIAL_VERSION) | flag("dry_run", dry_run, KMS_DRY_RUN)
         _set_version(request, version_id, grant_tokens, flags)
         ciphertext = bytearray(lib.kms_ciphertext_size(request.plaintext.len))
@@ -375,7 +379,7 @@ class DataOperations:
         try:
             if key_id is not request.key_id:
                 request.set_key_id(key_id)
-            if context != request.context:
+            if context is not request.context and context != request.context:
                 request.set_context(context)
             if type(ciphertext) is bytes:
                 request.ciphertext.data = ciphertext
@@ -398,7 +402,7 @@ class DataOperations:
                     return None
                 raise failure(frame.error)
             size = frame.plaintext.len
-            view, zeros = frame.views.get(size) or frame.view(size)
+            view, zeros = frame.views[size]
             decrypted = Decrypted(SecretBytes(view), bytes(frame.info))
             view[:] = zeros
             return decrypted

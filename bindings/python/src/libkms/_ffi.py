@@ -296,8 +296,17 @@ def sized(struct: type[_S]) -> _S:
     return made
 
 
-# Whether a call keeps Python's global interpreter lock. Measured by bench/bench_data_keys.py:
-# letting go of it and taking it back costs little alone, but makes every other thread's turn end.
+# Whether a call keeps Python's interpreter lock. Letting go of it lets other threads run meanwhile, and then has to
+# wait for their turn to end, which is 5 ms if they never wait. As a ratio to keeping it, bench/bench_data_keys.py:
+#
+#                                 alone   2 threads   beside a thread that computes
+#     generate_data_key            1.0     1.5-1.9     1.0
+#     encrypt, 65,536 bytes        1.0     1.0        74
+#     generate_data_keys, 1000     1.0     0.75-0.85  13-18
+#     create_key                   0.8     0.9         9
+#
+# So calls of some microseconds keep it. Those that wait for the store, or are long enough to be worth a second
+# processor, let go: holding everyone else up would be the greater harm.
 HOLDS_GIL = ctypes.PyDLL
 RELEASES_GIL = ctypes.CDLL
 

@@ -11,17 +11,17 @@ never come back; at worst close() then leaves the handle behind, whose secrets t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from ctypes import Structure, addressof, c_char, c_void_p, sizeof
+from ctypes import Array, Structure, addressof, c_char, c_void_p, sizeof
 from typing import Any
 
 from ._arguments import (
     Buffer,
     Context,
+    ContextSlot,
     data_key_size,
     key_spec_number,
     lend_optional,
     optional_text,
-    set_context,
     set_grant_tokens,
     text,
 )
@@ -62,18 +62,19 @@ class Prepared:
     changes: a KeyboardInterrupt in the middle must not leave a request that is not what its members say.
     """
 
-    __slots__ = ("_aad", "aad", "context", "key_id", "request")
+    __slots__ = ("_aad", "_context", "aad", "context", "key_id", "request")
 
     def __init__(self, request: Structure) -> None:
         self.request: Any = request
         self._aad: kms_bytes_t = self.request.aad
+        self._context = ContextSlot(self.request)
         self.key_id: object = UNSET
         self.aad: object = None
         self.context: object = None
 
     def set_context(self, context: Context | None) -> None:
         self.context = UNSET
-        self.context = set_context(self.request, context)
+        self.context = self._context.set(context)
 
     def set_aad(self, aad: Buffer | None) -> object:
         """As lend(). Only bytes, which cannot change, are believed to be the same in the next call."""
@@ -129,6 +130,17 @@ class PreparedDecrypt(Prepared):
         self.key_id = key_id
 
 
+class Views(dict[int, tuple[memoryview, bytes]]):
+    """By length, the start of a frame's plaintext memory, and as many zeros to wipe it with."""
+
+    def __init__(self, memory: Array[c_char]) -> None:
+        self.memory = memoryview(memory).cast("B")
+
+    def __missing__(self, length: int) -> tuple[memoryview, bytes]:
+        self[length] = pair = self.memory[:length], _ZEROS[:length]
+        return pair
+
+
 class Frame:
     """What one call shares with the library: allocated once, used by one call at a time."""
 
@@ -158,7 +170,7 @@ class Frame:
         self.ciphertext = kms_buffer_t(addressof(self.out) + CIPHERTEXT_START, CIPHERTEXT_CAPACITY, 0)
         self.plaintext_memory = (c_char * KMS_MAX_DATA_KEY_SIZE)()
         self.plaintext = kms_buffer_t(addressof(self.plaintext_memory), KMS_MAX_DATA_KEY_SIZE, 0)
-        self.views: dict[int, tuple[memoryview, bytes]] = {}
+        self.views = Views(self.plaintext_memory)
         self.data_key_request = PreparedDataKey()
         self.ciphertext_request = PreparedDecrypt()
         self.generate_data_key = lib.repeated(
@@ -174,12 +186,6 @@ class Frame:
         self.decrypt = lib.repeated(
             "kms_decrypt", self.handle, self.ciphertext_request.request, self.plaintext, self.info, self.error
         )
-
-    def view(self, length: int) -> tuple[memoryview, bytes]:
-        """The first `length` bytes of the plaintext memory, and as many zeros to wipe them with."""
-        pair = memoryview(self.plaintext_memory).cast("B")[:length], _ZEROS[:length]
-        self.views[length] = pair
-        return pair
 
     def wipe(self) -> None:
         self.plaintext_memory.raw = _ZEROS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NoReturn, TypeVar, overload
@@ -216,11 +216,16 @@ class DataKeys(_Wiping, Sequence[DataKey]):
     def __getitem__(self, index: int | slice) -> DataKey | list[DataKey]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(self._count))]
-        i = range(self._count)[index]
-        with memoryview(self._plaintext()) as plaintexts:
-            return DataKey(
-                SecretBytes(plaintexts[i * self.plaintext_size : (i + 1) * self.plaintext_size]),
-                self.ciphertexts[i * self.ciphertext_size : (i + 1) * self.ciphertext_size],
-                self.ivs[i * self.iv_size : (i + 1) * self.iv_size],
-                self._info,
-            )
+        start = range(self._count)[index]
+        return next(self._items(start))
+
+    def __iter__(self) -> Iterator[DataKey]:
+        return self._items(0)
+
+    def _items(self, start: int) -> Iterator[DataKey]:
+        p, c, v = self.plaintext_size, self.ciphertext_size, self.iv_size
+        ciphertexts, ivs, info = self.ciphertexts, self.ivs, self._info
+        for i in range(start, self._count):
+            with memoryview(self._plaintext()) as plaintexts:
+                secret = SecretBytes(plaintexts[i * p : i * p + p])
+            yield DataKey(secret, ciphertexts[i * c : i * c + c], ivs[i * v : i * v + v], info)

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-#: For the sizes of AES keys. A bytearray takes zeros from another bytearray without a copy of them.
-_ZEROS = {size: bytearray(size) for size in (16, 24, 32)}
+
+class _Zeros(dict[int, bytearray]):
+    """Zeros by length, kept for the sizes of AES keys: a bytearray takes them from another one without a copy."""
+
+    def __missing__(self, size: int) -> bytearray:
+        return bytearray(size)
+
+
+_ZEROS = _Zeros({size: bytearray(size) for size in (16, 24, 32)})
 
 
 class SecretBytes(bytearray):
@@ -19,8 +26,7 @@ class SecretBytes(bytearray):
 
     def wipe(self) -> None:
         """Overwrites the content with zeros, in place."""
-        size = len(self)
-        self[:] = _ZEROS[size] if size in _ZEROS else bytearray(size)
+        self[:] = _ZEROS[len(self)]
 
     # The one place where __del__ is right and weakref.finalize is not: a finalizer cannot reach the object whose
     # death it reports, and one on the owner would wipe the bytes under whoever still holds them:

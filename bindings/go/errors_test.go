@@ -1,0 +1,458 @@
+package kms
+
+import (
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+)
+
+var sentinels = map[string]Status{
+	"KMS_INVALID_ARGUMENT":    ErrInvalidArgument,
+	"KMS_BUFFER_TOO_SMALL":    ErrBufferTooSmall,
+	"KMS_NOT_FOUND":           ErrNotFound,
+	"KMS_ALREADY_EXISTS":      ErrAlreadyExists,
+	"KMS_DISABLED":            ErrDisabled,
+	"KMS_INVALID_STATE":       ErrInvalidState,
+	"KMS_INVALID_KEY_USAGE":   ErrInvalidKeyUsage,
+	"KMS_INVALID_GRANT_TOKEN": ErrInvalidGrantToken,
+	"KMS_ACCESS_DENIED":       ErrAccessDenied,
+	"KMS_INVALID_CIPHERTEXT":  ErrInvalidCiphertext,
+	"KMS_INCORRECT_KEY":       ErrIncorrectKey,
+	"KMS_LIMIT_EXCEEDED":      ErrLimitExceeded,
+	"KMS_KEY_UNAVAILABLE":     ErrKeyUnavailable,
+	"KMS_DEPENDENCY_TIMEOUT":  ErrDependencyTimeout,
+	"KMS_STORE_ERROR":         ErrStore,
+	"KMS_CORRUPT_STORE":       ErrCorruptStore,
+	"KMS_WRONG_ROOT_KEY":      ErrWrongRootKey,
+	"KMS_UNSUPPORTED":         ErrUnsupported,
+	"KMS_OUT_OF_MEMORY":       ErrOutOfMemory,
+	"KMS_INTERNAL":            ErrInternal,
+	"KMS_DRY_RUN_OK":          ErrDryRunOK,
+	"KMS_READ_ONLY":           ErrReadOnly,
+}
+
+// A status that the library has and this package has not must not go unnoticed.
+func TestEveryStatusHasItsSentinel(t *testing.T) {
+	known := 0
+	for status := Status(1); status.Error() != "KMS_UNKNOWN_STATUS"; status++ {
+		known++
+		sentinel, ok := sentinels[status.Error()]
+		if !ok || sentinel != status {
+			t.Errorf("status %d is %s in the library, %d here", status, status.Error(), sentinel)
+		}
+		err := error(&Error{Status: status})
+		for name, other := range sentinels {
+			if errors.Is(err, other) != (other == status) {
+				t.Errorf("errors.Is(%v, %s) is %v", status, name, other != status)
+			}
+		}
+	}
+	if known != len(sentinels) {
+		t.Errorf("the library has %d statuses, this package %d", known, len(sentinels))
+	}
+}
+
+func TestErrors(t *testing.T) {
+	store := fileStore(t)
+	path := strings.TrimPrefix(store, "sqlite:")
+	k := openWith(t, Options{Store: store, Create: true})
+	createKey(t, k, "k")
+	createKey(t, k, "other")
+	sealed, err := k.Encrypt(EncryptRequest{KeyID: "k", Plaintext: []byte("x")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(options Options) error {
+		if options.RootKey == nil {
+			options.RootKey = testRootKey
+		}
+		opened, err := Open(options)
+		if opened != nil {
+			t.Errorf("%v was opened", options)
+			opened.Close()
+		}
+		return err
+	}
+	generate := func(request DataKeyRequest) error {
+		key, err := k.GenerateDataKey(request)
+		if key != nil {
+			t.Errorf("%+v gave a data key", request)
+		}
+		return err
+	}
+	decrypt := func(request DecryptRequest) error {
+		opened, err := k.Decrypt(request)
+		if opened != nil {
+			t.Errorf("%+v gave a plaintext", request)
+		}
+		return err
+	}
+	create := func(request CreateKeyRequest) error {
+		key, err := k.CreateKey(request)
+		if key != nil {
+			t.Errorf("%+v gave a key", request)
+		}
+		return err
+	}
+	alias := func(name, key string) error { return k.CreateAlias(CreateAliasRequest{Alias: name, KeyID: key}) }
+	describe := func(request KeyRequest) error {
+		key, err := k.DescribeKey(request)
+		if key != nil {
+			t.Errorf("%+v gave a key", request)
+		}
+		return err
+	}
+	flipped := append([]byte(nil), sealed.Ciphertext...)
+	flipped[len(flipped)-1] ^= 1
+	newer := append([]byte(nil), sealed.Ciphertext...)
+	newer[2] = 2
+	text := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(text, []byte(strings.Repeat("not a store\n", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, c := range []struct {
+		what   string
+		err    error
+		status Status
+		detail Detail
+	}{
+		{"no store there", open(Options{Store: store + ".no"}), ErrNotFound, DetailNone},
+		{"no such directory", open(Options{Store: "sqlite:" + text + "/keys.db", Create: true}), ErrStore, DetailNone},
+		{"a wrong root key", open(Options{Store: store, RootKey: make([]byte, RootKeySize)}), ErrWrongRootKey, DetailNone},
+		{"a short root key", open(Options{Store: store, RootKey: make([]byte, 31)}), ErrInvalidArgument, DetailNone},
+		{"two root keys", open(Options{Store: store, Passphrase: []byte("p")}), ErrInvalidArgument, DetailNone},
+		{"an unknown scheme", open(Options{Store: "redis:x"}), ErrInvalidArgument, DetailNone},
+		{"no store", open(Options{}), ErrInvalidArgument, DetailNone},
+		{"an account with letters", open(Options{Store: store, AccountID: "12345678901x"}), ErrInvalidArgument, DetailNone},
+
+		{"a taken id", create(CreateKeyRequest{KeyID: "k"}), ErrAlreadyExists, DetailKey},
+		{"a bad id", create(CreateKeyRequest{KeyID: "k k"}), ErrInvalidArgument, DetailNone},
+		{"an external origin", create(CreateKeyRequest{Origin: OriginExternal}), ErrUnsupported, DetailNone},
+		{"an unknown origin", create(CreateKeyRequest{Origin: 2}), ErrUnsupported, DetailNone},
+		{"an alias", alias("alias/a", "k"), 0, DetailNone},
+		{"a taken alias", alias("alias/a", "other"), ErrAlreadyExists, DetailAlias},
+		{"an alias of nobody", alias("alias/b", "nobody"), ErrNotFound, DetailKey},
+		{"an alias without alias/", alias("b", "k"), ErrInvalidArgument, DetailNone},
+		{"an empty alias", alias("", "k"), ErrInvalidArgument, DetailNone},
+		{"nobody described", describe(KeyRequest{KeyID: "nobody"}), ErrNotFound, DetailKey},
+		{"no alias described", describe(KeyRequest{KeyID: "alias/nobody"}), ErrNotFound, DetailAlias},
+		{"no key described", describe(KeyRequest{}), ErrInvalidArgument, DetailNone},
+		{"a grant token", describe(KeyRequest{KeyID: "k", GrantTokens: []string{"t"}}), ErrInvalidGrantToken, DetailGrant},
+
+		{"no such key", generate(DataKeyRequest{KeyID: "nobody"}), ErrNotFound, DetailKey},
+		{"no such alias", generate(DataKeyRequest{KeyID: "alias/nobody"}), ErrNotFound, DetailAlias},
+		{"no such version", generate(DataKeyRequest{KeyID: "k", VersionID: "nobody"}), ErrNotFound, DetailVersion},
+		{"no key", generate(DataKeyRequest{}), ErrInvalidArgument, DetailNone},
+		{"size given twice", generate(DataKeyRequest{KeyID: "k", KeySpec: KeySpecAES256, NumberOfBytes: 32}), ErrInvalidArgument, DetailNone},
+		{"an unknown spec", generate(DataKeyRequest{KeyID: "k", KeySpec: 5}), ErrInvalidArgument, DetailNone},
+		{"an HSM's data key", generate(DataKeyRequest{KeyID: "k", KeySpec: KeySpecAES256HSM}), ErrInvalidKeyUsage, DetailNone},
+		{"a grant token", generate(DataKeyRequest{KeyID: "k", GrantTokens: []string{"t", "u"}}), ErrInvalidGrantToken, DetailGrant},
+
+		{"a flipped bit", decrypt(DecryptRequest{Ciphertext: flipped}), ErrInvalidCiphertext, DetailNone},
+		{"a cut ciphertext", decrypt(DecryptRequest{Ciphertext: flipped[:len(flipped)-1]}), ErrInvalidCiphertext, DetailNone},
+		{"a stump", decrypt(DecryptRequest{Ciphertext: sealed.Ciphertext[:5]}), ErrInvalidCiphertext, DetailNone},
+		{"no ciphertext", decrypt(DecryptRequest{}), ErrInvalidCiphertext, DetailNone},
+		{"a wrong IV", decrypt(DecryptRequest{Ciphertext: sealed.Ciphertext, IV: make([]byte, IVSize)}), ErrInvalidCiphertext, DetailNone},
+		{"a newer format", decrypt(DecryptRequest{Ciphertext: newer}), ErrUnsupported, DetailNone},
+		{"another key", decrypt(DecryptRequest{Ciphertext: sealed.Ciphertext, KeyID: "other"}), ErrIncorrectKey, DetailKey},
+		{"a grant token", decrypt(DecryptRequest{Ciphertext: sealed.Ciphertext, GrantTokens: []string{"t"}}), ErrInvalidGrantToken, DetailGrant},
+	} {
+		if c.status == 0 {
+			if c.err != nil {
+				t.Errorf("%s: %v", c.what, c.err)
+			}
+			continue
+		}
+		var e *Error
+		if !errors.As(c.err, &e) {
+			t.Errorf("%s: got %v, expected an *Error", c.what, c.err)
+			continue
+		}
+		if e.Status != c.status || e.Detail != c.detail {
+			t.Errorf("%s: got status %v, detail %d (%s); expected %v, %d", c.what, e.Status, e.Detail, e.Message, c.status, c.detail)
+		}
+		if e.Message == "" || len(e.RequestID) != 36 || e.Poisoned {
+			t.Errorf("%s: %#v", c.what, e)
+		}
+		if want := "kms: " + e.Message + " (" + c.status.Error() + ")"; e.Error() != want {
+			t.Errorf("%s: reads %q, expected %q", c.what, e, want)
+		}
+	}
+
+	if err := k.Close(); err != nil {
+		t.Error(err)
+	}
+	reader := openWith(t, Options{Store: store, ReadOnly: true})
+	_, err = reader.CreateKey(CreateKeyRequest{})
+	expect(t, "a key through a reader", err, ErrReadOnly)
+	expect(t, "an alias through a reader", reader.CreateAlias(CreateAliasRequest{Alias: "alias/r", KeyID: "k"}), ErrReadOnly)
+	reader.Close()
+
+	var e *Error
+	if err := open(Options{Store: "sqlite:" + filepath.Dir(path), Create: true}); !errors.As(err, &e) || e.NativeCode == 0 {
+		t.Errorf("a directory as a store: %#v", err)
+	}
+	if !corrupted(t, path) {
+		t.Error("no flipped byte of the store made it ErrCorruptStore")
+	}
+}
+
+// corrupted flips one byte of the store after the other until one is found where a seal is.
+func corrupted(t *testing.T, path string) bool {
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	use := func() error {
+		k, err := Open(Options{Store: "sqlite:" + path, RootKey: testRootKey})
+		if err != nil {
+			return err
+		}
+		defer k.Close()
+		_, err = k.GenerateDataKey(DataKeyRequest{KeyID: "k"})
+		return err
+	}
+	if err := use(); err != nil {
+		t.Fatal(err)
+	}
+	for offset := len(good) - 1; offset >= 0; offset -= 97 {
+		bad := append([]byte(nil), good...)
+		bad[offset] ^= 1
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if errors.Is(use(), ErrCorruptStore) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestDryRun(t *testing.T) {
+	k := openFile(t)
+	createKey(t, k, "k")
+	sealed, err := k.Encrypt(EncryptRequest{KeyID: "k", Plaintext: []byte("x")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := k.Stats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, try := range map[string]func() (bool, error){
+		"CreateKey": func() (bool, error) {
+			r, err := k.CreateKey(CreateKeyRequest{KeyID: "new", DryRun: true})
+			return r == nil, err
+		},
+		"DescribeKey": func() (bool, error) {
+			r, err := k.DescribeKey(KeyRequest{KeyID: "k", DryRun: true})
+			return r == nil, err
+		},
+		"CreateAlias": func() (bool, error) {
+			return true, k.CreateAlias(CreateAliasRequest{Alias: "alias/new", KeyID: "k", DryRun: true})
+		},
+		"GenerateDataKey": func() (bool, error) {
+			r, err := k.GenerateDataKey(DataKeyRequest{KeyID: "k", DryRun: true})
+			return r == nil, err
+		},
+		"GenerateDataKeys": func() (bool, error) {
+			r, err := k.GenerateDataKeys(DataKeyRequest{KeyID: "k", DryRun: true}, 3)
+			return r == nil, err
+		},
+		"Encrypt": func() (bool, error) {
+			r, err := k.Encrypt(EncryptRequest{KeyID: "k", DryRun: true})
+			return r == nil, err
+		},
+		"Decrypt": func() (bool, error) {
+			r, err := k.Decrypt(DecryptRequest{Ciphertext: sealed.Ciphertext, DryRun: true})
+			return r == nil, err
+		},
+		"GenerateRandom": func() (bool, error) {
+			r, err := k.GenerateRandom(RandomRequest{NumberOfBytes: 1, DryRun: true})
+			return r == nil, err
+		},
+	} {
+		nothing, err := try()
+		expect(t, what, err, ErrDryRunOK)
+		if !nothing {
+			t.Errorf("%s: a dry run gave a result", what)
+		}
+	}
+	_, err = k.Decrypt(DecryptRequest{Ciphertext: sealed.Ciphertext, AAD: []byte("no"), DryRun: true})
+	expect(t, "a dry run of what would fail", err, ErrInvalidCiphertext)
+	after, err := k.Stats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.StoreRevision != before.StoreRevision || after.DataKeysGenerated != 0 {
+		t.Errorf("dry runs went from %+v to %+v", before, after)
+	}
+	for _, name := range []string{"new", "alias/new"} {
+		_, err = k.DescribeKey(KeyRequest{KeyID: name})
+		expect(t, name, err, ErrNotFound)
+	}
+}
+
+// Every string that crosses is shown to have no NUL, where C would cut it.
+func TestNULs(t *testing.T) {
+	k := openFile(t)
+	createKey(t, k, "k")
+	const bad = "k\x00x"
+	list := []string{"t", bad}
+	generate := func(r DataKeyRequest) error { _, err := k.GenerateDataKey(r); return err }
+	batch := func(r DataKeyRequest) error { _, err := k.GenerateDataKeys(r, 2); return err }
+	encrypt := func(r EncryptRequest) error { _, err := k.Encrypt(r); return err }
+	decrypt := func(r DecryptRequest) error { _, err := k.Decrypt(r); return err }
+	create := func(r CreateKeyRequest) error { _, err := k.CreateKey(r); return err }
+	describe := func(r KeyRequest) error { _, err := k.DescribeKey(r); return err }
+	open := func(o Options) error { o.RootKey = testRootKey; _, err := Open(o); return err }
+	aliases := func(key string) (err error) {
+		for _, err = range k.ListAliases(ListAliasesRequest{KeyID: key}) {
+		}
+		return err
+	}
+	for _, c := range []struct {
+		field string
+		err   error
+	}{
+		{"options.store", open(Options{Store: "memory:\x00"})},
+		{"options.root_key_uri", open(Options{Store: "memory:", RootKeyURI: bad})},
+		{"options.account_id", open(Options{Store: "memory:", AccountID: bad})},
+		{"options.region", open(Options{Store: "memory:", Region: bad})},
+		{"request.key_id", create(CreateKeyRequest{KeyID: bad})},
+		{"request.description", create(CreateKeyRequest{Description: bad})},
+		{"request.alias", create(CreateKeyRequest{Alias: "alias/\x00"})},
+		{"request.key_id", describe(KeyRequest{KeyID: bad})},
+		{"request.grant_tokens[]", describe(KeyRequest{KeyID: "k", GrantTokens: list})},
+		{"request.alias", k.CreateAlias(CreateAliasRequest{Alias: "alias/a\x00", KeyID: "k"})},
+		{"request.key_id", k.CreateAlias(CreateAliasRequest{Alias: "alias/a", KeyID: bad})},
+		{"request.key_id", aliases(bad)},
+		{"request.key_id", generate(DataKeyRequest{KeyID: bad})},
+		{"request.key_id", generate(DataKeyRequest{KeyID: "k\x00"})},
+		{"request.version_id", generate(DataKeyRequest{KeyID: "k", VersionID: bad})},
+		{"request.grant_tokens[]", generate(DataKeyRequest{KeyID: "k", GrantTokens: list})},
+		{"request.context[].key", generate(DataKeyRequest{KeyID: "k", Context: map[string]string{bad: "v"}})},
+		{"request.context[].value", generate(DataKeyRequest{KeyID: "k", Context: map[string]string{"n": bad}})},
+		{"request.context[].value", batch(DataKeyRequest{KeyID: "k", Context: map[string]string{"n": "\x00"}})},
+		{"request.key_id", encrypt(EncryptRequest{KeyID: bad})},
+		{"request.version_id", encrypt(EncryptRequest{KeyID: "k", VersionID: bad})},
+		{"request.grant_tokens[]", encrypt(EncryptRequest{KeyID: "k", GrantTokens: list})},
+		{"request.context[].key", encrypt(EncryptRequest{KeyID: "k", Context: map[string]string{"\x00": "v"}})},
+		{"request.key_id", decrypt(DecryptRequest{KeyID: bad})},
+		{"request.grant_tokens[]", decrypt(DecryptRequest{GrantTokens: list})},
+		{"request.context[].value", decrypt(DecryptRequest{Context: map[string]string{"n": bad}})},
+	} {
+		var e *Error
+		if !errors.As(c.err, &e) || e.Status != ErrInvalidArgument || !strings.HasPrefix(e.Message, c.field+": has a NUL") {
+			t.Errorf("%s: got %v", c.field, c.err)
+		}
+	}
+}
+
+func TestBounds(t *testing.T) {
+	k := openFile(t)
+	createKey(t, k, "k")
+	pairs := func(n int) map[string]string {
+		context := map[string]string{}
+		for i := range n {
+			context[string(rune('a'+i%26))+strings.Repeat("x", i/26)] = ""
+		}
+		return context
+	}
+	generate := func(r DataKeyRequest) error { r.KeyID = "k"; _, err := k.GenerateDataKey(r); return err }
+	batch := func(n int) error { _, err := k.GenerateDataKeys(DataKeyRequest{KeyID: "k"}, n); return err }
+	encrypt := func(n int) error {
+		_, err := k.Encrypt(EncryptRequest{KeyID: "k", Plaintext: make([]byte, n)})
+		return err
+	}
+	random := func(n int) error { _, err := k.GenerateRandom(RandomRequest{NumberOfBytes: n}); return err }
+	create := func(r CreateKeyRequest) error { _, err := k.CreateKey(r); return err }
+	open := func(o Options) error {
+		o.Store, o.RootKey, o.Create = "memory:", testRootKey, true
+		opened, err := Open(o)
+		opened.Close()
+		return err
+	}
+	huge := math.MaxInt
+	wraps := math.MaxInt // where an int is longer than the C field, what would be 33 in it
+	if strconv.IntSize > 32 {
+		wraps = 33 + int(int64(1)<<32)
+	}
+	for what, c := range map[string]struct{ good, bad []error }{
+		"number of bytes": {
+			[]error{generate(DataKeyRequest{NumberOfBytes: 1}), generate(DataKeyRequest{NumberOfBytes: MaxDataKeySize})},
+			[]error{generate(DataKeyRequest{NumberOfBytes: -1}), generate(DataKeyRequest{NumberOfBytes: MaxDataKeySize + 1}),
+				generate(DataKeyRequest{NumberOfBytes: huge}), generate(DataKeyRequest{NumberOfBytes: wraps})},
+		},
+		"count": {
+			[]error{batch(1), batch(MaxDataKeys)},
+			[]error{batch(0), batch(-1), batch(MaxDataKeys + 1), batch(huge), batch(wraps)},
+		},
+		"payload": {[]error{encrypt(0), encrypt(MaxPayloadSize)}, []error{encrypt(MaxPayloadSize + 1), encrypt(1 << 24)}},
+		"random": {
+			[]error{random(1), random(MaxRandomSize)},
+			[]error{random(0), random(-1), random(MaxRandomSize + 1), random(huge), random(wraps)},
+		},
+		"AAD": {
+			[]error{generate(DataKeyRequest{AAD: make([]byte, 8192)})},
+			[]error{generate(DataKeyRequest{AAD: make([]byte, 8193)})},
+		},
+		"context": {
+			[]error{generate(DataKeyRequest{Context: map[string]string{"a": strings.Repeat("v", 32767)}}),
+				generate(DataKeyRequest{Context: pairs(500)})},
+			[]error{generate(DataKeyRequest{Context: map[string]string{"a": strings.Repeat("v", 32768)}}),
+				generate(DataKeyRequest{Context: pairs(2049)})},
+		},
+		"grant tokens": {nil, []error{generate(DataKeyRequest{GrantTokens: make([]string, 11)})}},
+		"id":           {[]error{create(CreateKeyRequest{KeyID: strings.Repeat("i", 64)})}, []error{create(CreateKeyRequest{KeyID: strings.Repeat("i", 65)})}},
+		"description": {
+			[]error{create(CreateKeyRequest{Description: strings.Repeat("d", 8192)})},
+			[]error{create(CreateKeyRequest{Description: strings.Repeat("d", 8193)})},
+		},
+		"alias": {
+			[]error{create(CreateKeyRequest{Alias: "alias/" + strings.Repeat("a", 250)})},
+			[]error{create(CreateKeyRequest{Alias: "alias/" + strings.Repeat("a", 251)}), create(CreateKeyRequest{Alias: "alias/"})},
+		},
+		"rotation period": {nil, []error{create(CreateKeyRequest{RotationPeriod: -1}), create(CreateKeyRequest{RotationPeriod: 150 * 365 * 24 * time.Hour})}},
+		"durations": {
+			[]error{open(Options{Timeout: 1, MaxStaleness: 1}), open(Options{Timeout: (1<<32 - 1) * time.Millisecond})},
+			[]error{open(Options{Timeout: -1}), open(Options{Timeout: 1 << 32 * time.Millisecond}), open(Options{MaxStaleness: -time.Hour})},
+		},
+		"text": {
+			[]error{create(CreateKeyRequest{Description: "ä€😀"})},
+			[]error{create(CreateKeyRequest{Description: "\xff"}), generate(DataKeyRequest{Context: map[string]string{"a": "\xc3"}})},
+		},
+	} {
+		for _, err := range c.good {
+			if err != nil {
+				t.Errorf("%s, at a bound: %v", what, err)
+			}
+		}
+		for _, err := range c.bad {
+			var e *Error
+			if !errors.As(err, &e) || e.Status != ErrInvalidArgument {
+				t.Errorf("%s, past a bound: %v", what, err)
+			} else if end := strings.IndexByte(e.Message, ':'); end < 1 || strings.IndexFunc(e.Message[:end], unicode.IsSpace) >= 0 {
+				t.Errorf("%s, past a bound: the message does not start with an argument: %q", what, e.Message)
+			}
+		}
+	}
+}
+
+// A duration that is not zero must not become zero, which means the default.
+func TestUnits(t *testing.T) {
+	for d, want := range map[time.Duration]uint32{
+		0: 0, 1: 1, time.Millisecond: 1, time.Millisecond + 1: 2, 1500 * time.Microsecond: 2, time.Second: 1000,
+	} {
+		if got, err := units("field", d, time.Millisecond); err != nil || uint32(got) != want {
+			t.Errorf("%v: %d ms, %v; expected %d", d, got, err, want)
+		}
+	}
+}

@@ -1,0 +1,47 @@
+package kms
+
+// #include "crossing.h"
+// #include <stdlib.h>
+import "C"
+
+import (
+	"reflect"
+	"unsafe"
+)
+
+// What the tests need of C and cannot ask for themselves: cgo is not for _test files.
+
+// layouts are the structs of kms.h as cgo sees them.
+func layouts() map[string]reflect.Type {
+	return map[string]reflect.Type{
+		"kms_bytes_t":                reflect.TypeFor[C.kms_bytes_t](),
+		"kms_buffer_t":               reflect.TypeFor[C.kms_buffer_t](),
+		"kms_column_t":               reflect.TypeFor[C.kms_column_t](),
+		"kms_context_entry_t":        reflect.TypeFor[C.kms_context_entry_t](),
+		"kms_span_t":                 reflect.TypeFor[C.kms_span_t](),
+		"kms_page_t":                 reflect.TypeFor[C.kms_page_t](),
+		"kms_error_t":                reflect.TypeFor[C.kms_error_t](),
+		"kms_open_options_t":         reflect.TypeFor[C.kms_open_options_t](),
+		"kms_create_key_request_t":   reflect.TypeFor[C.kms_create_key_request_t](),
+		"kms_key_request_t":          reflect.TypeFor[C.kms_key_request_t](),
+		"kms_key_info_t":             reflect.TypeFor[C.kms_key_info_t](),
+		"kms_list_keys_request_t":    reflect.TypeFor[C.kms_list_keys_request_t](),
+		"kms_create_alias_request_t": reflect.TypeFor[C.kms_create_alias_request_t](),
+		"kms_list_aliases_request_t": reflect.TypeFor[C.kms_list_aliases_request_t](),
+		"kms_alias_info_t":           reflect.TypeFor[C.kms_alias_info_t](),
+		"kms_data_key_request_t":     reflect.TypeFor[C.kms_data_key_request_t](),
+		"kms_encrypt_request_t":      reflect.TypeFor[C.kms_encrypt_request_t](),
+		"kms_decrypt_request_t":      reflect.TypeFor[C.kms_decrypt_request_t](),
+		"kms_random_request_t":       reflect.TypeFor[C.kms_random_request_t](),
+		"kms_data_key_info_t":        reflect.TypeFor[C.kms_data_key_info_t](),
+		"kms_stats_request_t":        reflect.TypeFor[C.kms_stats_request_t](),
+		"kms_stats_t":                reflect.TypeFor[C.kms_stats_t](),
+	}
+}
+
+// structSize is what the loaded library says; 0: it knows no such struct.
+func structSize(name string) uintptr {
+	c := C.CString(name)
+	defer C.free(unsafe.Pointer(c))
+	return uintptr(C.kms_struct_size(c))
+}

@@ -1,0 +1,180 @@
+"""Many threads on one Kms, and close() in the middle of them."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from collections.abc import Callable
+
+import pytest
+
+import libkms
+from libkms import _ffi
+
+from .conftest import Store
+
+KEY = "alias/orders"
+
+
+def operations(kms: libkms.Kms) -> dict[str, Callable[[], object]]:
+    """Every operation of a Kms but close()."""
+    ciphertext = kms.generate_data_key(KEY).ciphertext
+    payload = kms.encrypt(KEY, bytes(60_000)).ciphertext
+    return {
+        "generate_data_key": lambda: kms.generate_data_key(KEY),
+        "generate_data_keys": lambda: kms.generate_data_keys(KEY, 100),
+        "encrypt": lambda: kms.encrypt(KEY, b"payload"),
+        "decrypt": lambda: kms.decrypt(ciphertext),
+        "decrypt of a payload": lambda: kms.decrypt(payload),
+        "generate_random": lambda: kms.generate_random(32),
+        "create_key": lambda: kms.create_key(),
+        "create_alias": lambda: kms.create_alias("alias/new", "orders-1", dry_run=True),
+        "describe_key": lambda: kms.describe_key(KEY),
+        "list_keys": lambda: list(kms.list_keys()),
+        "list_aliases": lambda: list(kms.list_aliases()),
+        "stats": kms.stats,
+        "flush": kms.flush,
+    }
+
+
+class Closes:
+    """Counts kms_close(), and notes whether it came while a call was in flight."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.addresses: list[int] = []
+        close = _ffi.lib.kms_close
+
+        def counted(address: int) -> None:
+            self.addresses.append(address)
+            close(address)
+
+        monkeypatch.setattr(_ffi.lib, "kms_close", counted)
+
+
+@pytest.fixture
+def closes(monkeypatch: pytest.MonkeyPatch) -> Closes:
+    return Closes(monkeypatch)
+
+
+def test_every_operation_is_in_the_table(kms: libkms.Kms) -> None:
+    named = {name.split()[0] for name in operations(kms)} | {"close"}
+    assert named == {name for name in dir(kms) if not name.startswith("_")}
+
+
+def test_after_close_every_operation_is_a_closed_error(kms: libkms.Kms) -> None:
+    table = operations(kms)
+    pages = kms.list_keys()
+    kms.close()
+    kms.close()
+    for name, operation in table.items():
+        with pytest.raises(libkms.ClosedError) as caught:
+            operation()
+        assert caught.value.status is libkms.Status.INVALID_ARGUMENT, name
+    assert [key.key_id for key in pages] == ["orders-1"]  # a page that was read stays read
+    assert repr(kms) == "<libkms.Kms, closed>"
+    with pytest.raises(libkms.ClosedError), kms as entered:
+        entered.stats()
+
+
+def test_a_list_in_progress_ends_with_closed_error(store: Store) -> None:
+    with store.open(create=True) as kms:
+        for number in range(100):
+            kms.create_key(key_id=f"key-{number}")
+        pages = kms.list_keys()
+        next(pages)
+        kms.close()
+        with pytest.raises(libkms.ClosedError):
+            list(pages)
+
+
+def test_close_waits_for_calls_in_flight(kms: libkms.Kms, closes: Closes) -> None:
+    handle = kms._handle
+    frames = [handle.borrow(), handle.borrow()]
+    kms.close()
+    with pytest.raises(libkms.ClosedError):
+        kms.stats()
+    assert closes.addresses == []
+    handle.give_back(frames[0])
+    assert closes.addresses == []
+    handle.give_back(frames[1])
+    assert len(closes.addresses) == 1
+    kms.close()
+    assert len(closes.addresses) == 1
+
+
+def test_a_call_may_close_what_it_runs_on(kms: libkms.Kms, closes: Closes, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As a signal handler or a finalizer may, in the middle of a call.
+    describe = _ffi.lib.kms_describe_key
+
+    def closing(*arguments: object) -> int:
+        kms.close()
+        assert closes.addresses == []
+        status: int = describe(*arguments)
+        return status
+
+    monkeypatch.setattr(_ffi.lib, "kms_describe_key", closing)
+    assert kms.describe_key(KEY).key_id == "orders-1"
+    assert len(closes.addresses) == 1
+
+
+def test_a_dropped_kms_is_closed(store: Store, closes: Closes) -> None:
+    kms = store.open(create=True)
+    gone = weakref.ref(kms)
+    del kms
+    gc.collect()
+    assert gone() is None
+    assert len(closes.addresses) == 1
+
+
+@pytest.mark.parametrize("attempt", range(10))
+def test_close_under_load(store: Store, closes: Closes, attempt: int) -> None:
+    kms = store.open(create=True)
+    kms.create_key(key_id="orders-1", alias=KEY)
+    table = operations(kms)
+    started = threading.Barrier(len(table) + 1)
+    counts = dict.fromkeys(table, 0)
+    ends: dict[str, BaseException] = {}
+
+    def loop(name: str, operation: Callable[[], object]) -> None:
+        started.wait()
+        try:
+            while True:
+                operation()
+                counts[name] += 1
+        except BaseException as error:
+            ends[name] = error
+
+    threads = [threading.Thread(target=loop, args=item) for item in table.items()]
+    for thread in threads:
+        thread.start()
+    started.wait()
+    while sum(counts.values()) < 200 * (attempt + 1):
+        kms.stats()
+    kms.close()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    assert {name: type(error) for name, error in ends.items()} == dict.fromkeys(table, libkms.ClosedError)
+    assert len(closes.addresses) == 1
+
+
+def test_threads_share_a_kms(kms: libkms.Kms) -> None:
+    results: list[list[tuple[str, libkms.DataKey]]] = []
+
+    def work(tenant: str) -> None:
+        mine = [(tenant, kms.generate_data_key(KEY, context={"tenant": tenant})) for _ in range(500)]
+        for _, key in mine:
+            assert kms.decrypt(key.ciphertext, context={"tenant": tenant}).plaintext == key.plaintext
+        results.append(mine)
+
+    threads = [threading.Thread(target=work, args=(str(number),)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    everything = [pair for mine in results for pair in mine]
+    assert len(everything) == 4000
+    assert len({bytes(key.plaintext) for _, key in everything}) == 4000
+    for tenant, key in everything[::97]:
+        assert kms.decrypt(key.ciphertext, context={"tenant": tenant}).plaintext == key.plaintext

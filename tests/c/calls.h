@@ -1,0 +1,213 @@
+/* The calls of the C ABI with good arguments in all places but one: what structs.c and bounds.c
+ * vary. A call that fails must have left its outputs alone. */
+#ifndef CALLS_H
+#define CALLS_H
+
+#include "check.h"
+
+static kms_t *kms;
+/* A data key of "key-1", wrapped, and its IV. */
+static uint8_t blob[32 + KMS_CIPHERTEXT_OVERHEAD], blob_iv[KMS_IV_SIZE];
+
+static inline kms_open_options_t good_options(void) {
+  kms_open_options_t options = KMS_OPEN_OPTIONS_INIT;
+  options.store = "memory:";
+  options.root_key.data = test_root_key;
+  options.root_key.len = sizeof test_root_key;
+  options.flags = KMS_OPEN_CREATE;
+  return options;
+}
+
+static inline kms_create_alias_request_t good_alias(void) {
+  kms_create_alias_request_t request = KMS_CREATE_ALIAS_REQUEST_INIT;
+  request.alias = "alias/bounds";
+  request.key_id = "key-1";
+  request.flags = KMS_DRY_RUN;
+  return request;
+}
+
+static inline kms_data_key_request_t good_generate(void) {
+  kms_data_key_request_t request = KMS_DATA_KEY_REQUEST_INIT;
+  request.key_id = "key-1";
+  return request;
+}
+
+static inline kms_encrypt_request_t good_encrypt(void) {
+  kms_encrypt_request_t request = KMS_ENCRYPT_REQUEST_INIT;
+  request.key_id = "key-1";
+  return request;
+}
+
+static inline kms_decrypt_request_t good_decrypt(void) {
+  kms_decrypt_request_t request = KMS_DECRYPT_REQUEST_INIT;
+  request.ciphertext.data = blob;
+  request.ciphertext.len = sizeof blob;
+  return request;
+}
+
+static inline kms_status_t call_open(void *request) {
+  kms_t *out = NULL;
+  kms_status_t status = kms_open((const kms_open_options_t *)request, &out, &err);
+  kms_close(out);
+  return status;
+}
+
+static inline kms_status_t call_create_key(void *request) {
+  return kms_create_key(kms, (const kms_create_key_request_t *)request, NULL, &err);
+}
+
+static inline kms_status_t call_create_key_info(void *info) {
+  const kms_create_key_request_t request = KMS_CREATE_KEY_REQUEST_INIT;
+  return kms_create_key(kms, &request, (kms_key_info_t *)info, &err);
+}
+
+static inline kms_status_t call_describe_key(void *request) {
+  kms_key_info_t info = KMS_KEY_INFO_INIT;
+  return kms_describe_key(kms, (const kms_key_request_t *)request, &info, NULL, &err);
+}
+
+static inline kms_status_t call_describe_key_info(void *info) {
+  kms_key_request_t request = KMS_KEY_REQUEST_INIT;
+  request.key_id = "key-1";
+  return kms_describe_key(kms, &request, (kms_key_info_t *)info, NULL, &err);
+}
+
+static inline kms_status_t call_list_keys(void *request) {
+  kms_page_t page = KMS_PAGE_INIT;
+  kms_key_info_t item;
+  return kms_list_keys(kms, (const kms_list_keys_request_t *)request, &page, &item, sizeof item, 1,
+                       NULL, &err);
+}
+
+static inline kms_status_t call_list_keys_page(void *page) {
+  const kms_list_keys_request_t request = KMS_LIST_KEYS_REQUEST_INIT;
+  kms_key_info_t item;
+  return kms_list_keys(kms, &request, (kms_page_t *)page, &item, sizeof item, 1, NULL, &err);
+}
+
+static inline kms_status_t call_create_alias(void *request) {
+  return kms_create_alias(kms, (const kms_create_alias_request_t *)request, &err);
+}
+
+static inline kms_status_t call_list_aliases(void *request) {
+  kms_page_t page = KMS_PAGE_INIT;
+  kms_alias_info_t item;
+  return kms_list_aliases(kms, (const kms_list_aliases_request_t *)request, &page, &item,
+                          sizeof item, 1, NULL, &err);
+}
+
+static inline kms_status_t call_list_aliases_page(void *page) {
+  const kms_list_aliases_request_t request = KMS_LIST_ALIASES_REQUEST_INIT;
+  kms_alias_info_t item;
+  return kms_list_aliases(kms, &request, (kms_page_t *)page, &item, sizeof item, 1, NULL, &err);
+}
+
+static uint8_t out_bytes[KMS_MAX_CIPHERTEXT_SIZE], out_plain[KMS_MAX_PAYLOAD_SIZE];
+static uint8_t out_iv[KMS_IV_SIZE];
+
+static inline kms_status_t generate(const kms_data_key_request_t *request,
+                                    kms_data_key_info_t *info) {
+  kms_buffer_t plain = fresh_buffer(out_plain, KMS_MAX_DATA_KEY_SIZE);
+  kms_buffer_t wrapped = fresh_buffer(out_bytes, KMS_MAX_DATA_KEY_SIZE + KMS_CIPHERTEXT_OVERHEAD);
+  kms_buffer_t iv = fresh_buffer(out_iv, sizeof out_iv);
+  kms_status_t status = kms_generate_data_key(kms, request, &plain, &wrapped, &iv, info, &err);
+  if (status != KMS_OK)
+    CHECK(buffer_untouched(&plain) && buffer_untouched(&wrapped) && buffer_untouched(&iv));
+  return status;
+}
+
+static inline kms_status_t call_generate(void *request) {
+  return generate((const kms_data_key_request_t *)request, NULL);
+}
+
+static inline kms_status_t call_generate_info(void *info) {
+  kms_data_key_request_t request = KMS_DATA_KEY_REQUEST_INIT;
+  request.key_id = "key-1";
+  return generate(&request, (kms_data_key_info_t *)info);
+}
+
+static inline kms_status_t generate_many(const kms_data_key_request_t *request, size_t count,
+                                         kms_data_key_info_t *info) {
+  kms_column_t wrapped;
+  memset(&wrapped, 0, sizeof wrapped);
+  wrapped.data = out_bytes;
+  wrapped.capacity = sizeof out_bytes;
+  return kms_generate_data_keys(kms, request, count, NULL, &wrapped, NULL, info, &err);
+}
+
+static inline kms_status_t call_generate_many(void *request) {
+  return generate_many((const kms_data_key_request_t *)request, 2, NULL);
+}
+
+static inline kms_status_t call_generate_many_info(void *info) {
+  kms_data_key_request_t request = KMS_DATA_KEY_REQUEST_INIT;
+  request.key_id = "key-1";
+  return generate_many(&request, 2, (kms_data_key_info_t *)info);
+}
+
+static inline kms_status_t encrypt(const kms_encrypt_request_t *request,
+                                   kms_data_key_info_t *info) {
+  kms_buffer_t sealed = fresh_buffer(out_bytes, sizeof out_bytes);
+  kms_status_t status = kms_encrypt(kms, request, &sealed, NULL, info, &err);
+  if (status != KMS_OK)
+    CHECK(buffer_untouched(&sealed));
+  return status;
+}
+
+static inline kms_status_t call_encrypt(void *request) {
+  return encrypt((const kms_encrypt_request_t *)request, NULL);
+}
+
+static inline kms_status_t call_encrypt_info(void *info) {
+  kms_encrypt_request_t request = KMS_ENCRYPT_REQUEST_INIT;
+  request.key_id = "key-1";
+  return encrypt(&request, (kms_data_key_info_t *)info);
+}
+
+static inline kms_status_t decrypt(const kms_decrypt_request_t *request,
+                                   kms_data_key_info_t *info) {
+  kms_buffer_t plain = fresh_buffer(out_plain, sizeof out_plain);
+  kms_status_t status = kms_decrypt(kms, request, &plain, info, &err);
+  if (status != KMS_OK)
+    CHECK(buffer_untouched(&plain));
+  return status;
+}
+
+static inline kms_status_t call_decrypt(void *request) {
+  return decrypt((const kms_decrypt_request_t *)request, NULL);
+}
+
+static inline kms_status_t call_decrypt_info(void *info) {
+  const kms_decrypt_request_t request = good_decrypt();
+  return decrypt(&request, (kms_data_key_info_t *)info);
+}
+
+static inline kms_status_t call_random(void *request) {
+  kms_buffer_t random = fresh_buffer(out_plain, sizeof out_plain);
+  kms_status_t status =
+      kms_generate_random(kms, (const kms_random_request_t *)request, &random, &err);
+  if (status != KMS_OK)
+    CHECK(buffer_untouched(&random));
+  return status;
+}
+
+static inline kms_status_t call_stats(void *request) {
+  kms_stats_t stats = KMS_STATS_INIT;
+  return kms_stats(kms, (const kms_stats_request_t *)request, &stats, &err);
+}
+
+static inline kms_status_t call_stats_info(void *stats) {
+  const kms_stats_request_t request = KMS_STATS_REQUEST_INIT;
+  return kms_stats(kms, &request, (kms_stats_t *)stats, &err);
+}
+
+/* The store of every call. The program ends if it cannot be opened. */
+static inline void open_for_calls(void) {
+  kms_buffer_t blob_buffer = fresh_buffer(blob, sizeof blob);
+  kms_buffer_t iv_buffer = fresh_buffer(blob_iv, sizeof blob_iv);
+  const kms_data_key_request_t request = good_generate();
+  kms = open_test_store();
+  CHECK_OK(kms_generate_data_key(kms, &request, NULL, &blob_buffer, &iv_buffer, NULL, &err));
+}
+
+#endif

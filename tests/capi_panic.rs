@@ -1,0 +1,418 @@
+//! No panic crosses the C boundary, and none is printed: one is injected into every export, in a process of its own
+//! whose standard error is looked at.
+
+#![allow(unsafe_code)] // calls of C functions with hand-made arguments
+#![allow(clippy::undocumented_unsafe_blocks)] // in a table of calls: each points to what lives through it
+
+#[path = "support/handle.rs"]
+mod handle;
+
+use std::collections::BTreeSet;
+use std::ffi::CStr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::{Command, Output};
+use std::ptr::null_mut;
+
+use handle::{Bound, Decrypt, Handle, Open, UNTOUCHED, bytes, outcome, zeroed};
+use kms::capi::about::*;
+use kms::capi::constants::*;
+use kms::capi::data::*;
+use kms::capi::keys::*;
+use kms::capi::open::*;
+use kms::capi::types::*;
+use kms::crypto::aad::Aad;
+use kms::engine::{self, DataKeyRequest, GrantTokens};
+use kms::root::RootKeySource;
+use kms::test_hooks::panic_in;
+
+/// What an export answers, and what it must answer when it panics.
+enum Export {
+    /// A status: KMS_INTERNAL, and the error says so.
+    Status(fn(*mut kms_t, *mut kms_error_t) -> kms_status_t),
+    /// Nothing: it comes back.
+    Void(fn()),
+    /// A size: 0, as for what is not known.
+    Size(fn() -> usize),
+    /// A constant, or arithmetic on the argument that cannot fail: no guard, since there is nothing to catch.
+    Constant(fn() -> bool),
+}
+
+use Export::{Constant, Size, Status, Void};
+
+/// A request or info that is all zeros but struct_size.
+fn sized<T>() -> T {
+    // SAFETY: a struct of the C ABI whose first member is struct_size.
+    unsafe {
+        let mut value: T = zeroed();
+        (&raw mut value).cast::<usize>().write(size_of::<T>());
+        value
+    }
+}
+
+/// An output over memory of the caller, which a panic must leave alone.
+fn buffer(memory: &mut [u8]) -> kms_buffer_t {
+    kms_buffer_t { data: memory.as_mut_ptr(), capacity: memory.len(), len: 0 }
+}
+
+fn is(text: *const std::ffi::c_char, expected: &CStr) -> bool {
+    // SAFETY: a static string of the library.
+    unsafe { CStr::from_ptr(text) == expected }
+}
+
+const KEY: &CStr = c"panics";
+const ALIAS: &CStr = c"alias/panics";
+
+/// Every export with a call that succeeds; kms_decrypt's is refused.
+fn exports() -> Vec<(&'static str, Export)> {
+    vec![
+        (
+            "kms_open",
+            Status(|_, error| unsafe {
+                let mut options: kms_open_options_t = sized();
+                options.store = c"memory:".as_ptr();
+                options.root_key = bytes(&[1; 32]);
+                options.flags = KMS_OPEN_CREATE;
+                let mut out = null_mut();
+                let status = kms_open(&options, &mut out, error);
+                kms_close(out);
+                status
+            }),
+        ),
+        ("kms_flush", Status(|kms, error| unsafe { kms_flush(kms, error) })),
+        // A panic before its body would leak a handle: NULL.
+        ("kms_close", Void(|| unsafe { kms_close(null_mut()) })),
+        (
+            "kms_create_key",
+            Status(|kms, error| unsafe {
+                kms_create_key(kms, &sized::<kms_create_key_request_t>(), null_mut(), error)
+            }),
+        ),
+        (
+            "kms_describe_key",
+            Status(|kms, error| unsafe {
+                let mut request: kms_key_request_t = sized();
+                request.key_id = KEY.as_ptr();
+                kms_describe_key(kms, &request, &mut sized(), null_mut(), error)
+            }),
+        ),
+        (
+            "kms_list_keys",
+            Status(|kms, error| unsafe {
+                let (mut page, mut item) = (sized::<kms_page_t>(), sized::<kms_key_info_t>());
+                kms_list_keys(kms, &sized(), &mut page, &mut item, size_of_val(&item), 1, null_mut(), error)
+            }),
+        ),
+        (
+            "kms_create_alias",
+            Status(|kms, error| unsafe {
+                let mut request: kms_create_alias_request_t = sized();
+                (request.alias, request.key_id) = (ALIAS.as_ptr(), KEY.as_ptr());
+                kms_create_alias(kms, &request, error)
+            }),
+        ),
+        (
+            "kms_list_aliases",
+            Status(|kms, error| unsafe {
+                let (mut page, mut item) = (sized::<kms_page_t>(), sized::<kms_alias_info_t>());
+                kms_list_aliases(
+                    kms,
+                    &sized(),
+                    &mut page,
+                    &mut item,
+                    size_of_val(&item),
+                    1,
+                    null_mut(),
+                    error,
+                )
+            }),
+        ),
+        (
+            "kms_generate_data_key",
+            Status(|kms, error| unsafe {
+                let mut request: kms_data_key_request_t = sized();
+                request.key_id = KEY.as_ptr();
+                let mut memory = [UNTOUCHED; 32 + KMS_CIPHERTEXT_OVERHEAD];
+                let mut ciphertext = buffer(&mut memory);
+                let status = kms_generate_data_key(
+                    kms,
+                    &request,
+                    null_mut(),
+                    &mut ciphertext,
+                    null_mut(),
+                    null_mut(),
+                    error,
+                );
+                check_memory(status, &memory);
+                status
+            }),
+        ),
+        (
+            "kms_generate_data_keys",
+            Status(|kms, error| unsafe {
+                let mut request: kms_data_key_request_t = sized();
+                request.key_id = KEY.as_ptr();
+                let mut memory = [UNTOUCHED; 2 * (32 + KMS_CIPHERTEXT_OVERHEAD)];
+                let mut column = kms_column_t {
+                    data: memory.as_mut_ptr(),
+                    capacity: memory.len(),
+                    stride: 0,
+                    item_len: 0,
+                };
+                let status = kms_generate_data_keys(
+                    kms,
+                    &request,
+                    2,
+                    null_mut(),
+                    &mut column,
+                    null_mut(),
+                    null_mut(),
+                    error,
+                );
+                check_memory(status, &memory);
+                status
+            }),
+        ),
+        (
+            "kms_encrypt",
+            Status(|kms, error| unsafe {
+                let mut request: kms_encrypt_request_t = sized();
+                request.key_id = KEY.as_ptr();
+                let mut memory = [UNTOUCHED; KMS_CIPHERTEXT_OVERHEAD];
+                let status =
+                    kms_encrypt(kms, &request, &mut buffer(&mut memory), null_mut(), null_mut(), error);
+                check_memory(status, &memory);
+                status
+            }),
+        ),
+        (
+            "kms_decrypt",
+            Status(|kms, error| unsafe {
+                // Refused when nothing panics.
+                let mut request: kms_decrypt_request_t = sized();
+                request.ciphertext = bytes(b"no ciphertext");
+                let mut memory = [UNTOUCHED; 32];
+                let status = kms_decrypt(kms, &request, &mut buffer(&mut memory), null_mut(), error);
+                check_memory(status, &memory);
+                status
+            }),
+        ),
+        (
+            "kms_generate_random",
+            Status(|kms, error| unsafe {
+                let mut request: kms_random_request_t = sized();
+                request.number_of_bytes = 32;
+                let mut memory = [UNTOUCHED; 32];
+                let status = kms_generate_random(kms, &request, &mut buffer(&mut memory), error);
+                check_memory(status, &memory);
+                status
+            }),
+        ),
+        (
+            "kms_stats",
+            Status(|kms, error| unsafe {
+                kms_stats(kms, &sized::<kms_stats_request_t>(), &mut sized(), error)
+            }),
+        ),
+        ("kms_wipe", Void(|| unsafe { kms_wipe([1; 8].as_mut_ptr(), 8) })),
+        ("kms_struct_size", Size(|| unsafe { kms_struct_size(c"kms_buffer_t".as_ptr()) })),
+        ("kms_status_name", Constant(|| is(kms_status_name(KMS_NOT_FOUND), c"KMS_NOT_FOUND"))),
+        ("kms_algorithm_name", Constant(|| is(kms_algorithm_name(1), c"XAES_256_GCM"))),
+        ("kms_version", Constant(|| !is(kms_version(), c""))),
+        ("kms_abi_version", Constant(|| kms_abi_version() == KMS_ABI_VERSION)),
+        ("kms_root_key_size", Constant(|| kms_root_key_size() == 32)),
+        ("kms_iv_size", Constant(|| kms_iv_size() == 12)),
+        (
+            "kms_ciphertext_size",
+            Constant(|| {
+                (kms_ciphertext_size(0), kms_ciphertext_size(usize::MAX)) == (KMS_CIPHERTEXT_OVERHEAD, 0)
+            }),
+        ),
+        ("kms_max_data_key_size", Constant(|| kms_max_data_key_size() == 1024)),
+        ("kms_max_payload_size", Constant(|| kms_max_payload_size() == 65536)),
+        ("kms_max_ciphertext_size", Constant(|| kms_max_ciphertext_size() == 65632)),
+    ]
+}
+
+/// Memory of the caller after a call: as it was, unless the call succeeded.
+fn check_memory(status: kms_status_t, memory: &[u8]) {
+    if status != KMS_OK {
+        assert!(memory.iter().all(|byte| *byte == UNTOUCHED), "a call that panicked wrote to a buffer");
+    }
+}
+
+#[test]
+fn every_export_of_the_header_is_here() {
+    let header =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/include/kms.h")).expect("kms.h");
+    let declared: BTreeSet<&str> = header
+        .lines()
+        .filter(|line| line.starts_with("KMS_API "))
+        .filter_map(|line| {
+            line.split(['(', ' ', '*']).find(|word| word.starts_with("kms_") && !word.ends_with("_t"))
+        })
+        .collect();
+    let exports = exports();
+    let tested: BTreeSet<&str> = exports.iter().map(|(name, _)| *name).collect();
+    assert!(declared.contains("kms_open"), "the header's declarations were not found");
+    assert_eq!(tested, declared);
+}
+
+const CHILD: &str = "KMS_TEST_PANICS_IN";
+
+/// Runs this test again as a process of its own that works on `export`.
+fn in_a_child(test: &str, export: &str) -> Output {
+    let mut child = Command::new(std::env::current_exe().expect("the path of this test"));
+    child.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(CHILD, export);
+    child.env("RUST_BACKTRACE", "0").output().expect("to run this test again")
+}
+
+#[track_caller]
+fn expect_success(output: &Output) {
+    let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.contains("1 passed"), "{said}{errors}");
+}
+
+#[test]
+fn an_injected_panic_is_an_error_and_nothing_is_printed() {
+    if let Ok(name) = std::env::var(CHILD) {
+        return panic_inside(&name);
+    }
+    for (name, _) in exports() {
+        let output = in_a_child("an_injected_panic_is_an_error_and_nothing_is_printed", name);
+        expect_success(&output);
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{name} printed");
+    }
+}
+
+/// The child's part: first as the first call of the process, then with an open store.
+fn panic_inside(name: &str) {
+    let exports = exports();
+    let (name, export) = exports.iter().find(|(known, _)| *known == name).expect("an export");
+    check_panic(name, export, null_mut());
+
+    let handle = Handle::memory();
+    handle.create_key("panics").expect("a key");
+    let before = handle.generate("panics", 32, Bound::Nothing).expect("a data key");
+    for _ in 0..3 {
+        check_panic(name, export, handle.as_ptr());
+        // The handle goes on, and so does the export itself.
+        let opened = handle.decrypt(Decrypt::new(&before.ciphertext, Bound::Nothing));
+        assert_eq!(opened.as_ref(), Ok(&before.plaintext));
+        handle.generate("panics", 32, Bound::Nothing).expect("a data key");
+    }
+    if let Status(call) = export {
+        let expected = if *name == "kms_decrypt" { KMS_INVALID_CIPHERTEXT } else { KMS_OK };
+        assert_eq!(call(handle.as_ptr(), null_mut()), expected, "{name} after the panic");
+    }
+}
+
+fn check_panic(name: &'static str, export: &Export, kms: *mut kms_t) {
+    panic_in(Some(name));
+    match export {
+        Status(call) => {
+            let failure = outcome(|error| call(kms, error)).expect_err("a panic");
+            assert_eq!(failure.status, KMS_INTERNAL, "{}", failure.message);
+            assert!(failure.message.contains(name), "{}", failure.message);
+            assert!(!failure.message.contains("injected"), "the panic's text is in the message");
+            panic_in(Some(name));
+            assert_eq!(call(kms, null_mut()), KMS_INTERNAL, "without an error struct");
+        }
+        Void(call) => call(),
+        Size(call) => assert_eq!(call(), 0),
+        // Never reached, so the panic is still to come; it must not hit another call.
+        Constant(call) => {
+            assert!(call());
+            panic_in(None);
+        }
+    }
+}
+
+#[test]
+fn a_panic_of_the_host_is_printed() {
+    const TEXT: &str = "the host's own panic";
+    if std::env::var(CHILD).is_ok() {
+        let handle = Handle::memory();
+        panic_in(Some("kms_flush"));
+        // SAFETY: an open handle.
+        assert_eq!(unsafe { kms_flush(handle.as_ptr(), null_mut()) }, KMS_INTERNAL);
+        let caught = catch_unwind(|| panic!("{TEXT}"));
+        assert!(caught.is_err());
+        return;
+    }
+    let output = in_a_child("a_panic_of_the_host_is_printed", "the host");
+    expect_success(&output);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains(TEXT), "the host's hook was not called: {errors:?}");
+    assert!(!errors.contains("injected"), "{errors}");
+}
+
+/// The caller's memory, which panics when it is asked for: in the middle of an operation, with a lane in use.
+struct Panicking;
+
+impl<const N: usize> engine::Output<N> for Panicking {
+    fn reserve(&mut self, _: [usize; N]) -> kms::Result<[Option<&mut [u8]>; N]> {
+        panic!("in the middle of an operation");
+    }
+}
+
+/// The caller's memory for a data key.
+struct Memory([Vec<u8>; 3]);
+
+impl engine::Output<3> for Memory {
+    fn reserve(&mut self, needs: [usize; 3]) -> kms::Result<[Option<&mut [u8]>; 3]> {
+        self.0 = needs.map(|need| vec![0; need]);
+        Ok(self.0.each_mut().map(|memory| Some(memory.as_mut_slice())))
+    }
+}
+
+#[test]
+fn a_panic_in_the_middle_of_an_operation_breaks_no_lane() {
+    let kms = engine::Kms::open(&engine::OpenOptions {
+        store: "memory:",
+        root: RootKeySource::Raw(&[1; 32]),
+        account_id: None,
+        region: None,
+        flags: KMS_OPEN_CREATE,
+        max_staleness_ms: 0,
+        timeout_ms: 0,
+    })
+    .expect("a store");
+    let create = engine::CreateKeyRequest {
+        key_id: Some("panics"),
+        description: None,
+        alias: None,
+        rotation_period_s: 0,
+        origin: 0,
+        flags: 0,
+    };
+    kms.create_key(&create).expect("a key");
+    let request = DataKeyRequest {
+        key_id: "panics",
+        version_id: None,
+        key_spec: 0,
+        number_of_bytes: 32,
+        aad: Aad::None,
+        grant_tokens: GrantTokens::new(),
+        flags: 0,
+    };
+    let mut seen = BTreeSet::new();
+    // More often than there are lanes.
+    for _ in 0..300 {
+        let outcome = catch_unwind(AssertUnwindSafe(|| kms.generate_data_key(&request, &mut Panicking)));
+        assert!(outcome.is_err(), "it did not panic");
+        let mut memory = Memory([const { Vec::new() }; 3]);
+        assert!(kms.generate_data_key(&request, &mut memory).is_ok());
+        let [plaintext, ciphertext, iv] = memory.0;
+        assert!(seen.insert(plaintext) && seen.insert(ciphertext) && seen.insert(iv), "nothing comes twice");
+    }
+    let stats = kms.stats().expect("statistics");
+    assert!(stats.lanes <= 2, "{} lanes: a panic took one away", stats.lanes);
+}
+
+#[test]
+fn opening_works_after_a_panic_in_open() {
+    let how = Open { root_key: &[1; 32], flags: KMS_OPEN_CREATE, ..Open::default() };
+    panic_in(Some("kms_open"));
+    assert_eq!(Handle::open("memory:", how).err().map(|failure| failure.status), Some(KMS_INTERNAL));
+    Handle::open("memory:", how).expect("a store");
+}
