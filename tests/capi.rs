@@ -26,12 +26,13 @@ const fn program(name: &'static str) -> Program {
 }
 
 /// The programs of tests/c that link to the library. `unload` does not.
-const PROGRAMS: [Program; 7] = [
+const PROGRAMS: [Program; 8] = [
     program("story"),
     program("null"),
     program("structs"),
     program("bounds"),
     program("buffers"),
+    program("order"),
     // Argon2id's 64 MiB would take valgrind minutes.
     Program { name: "open", arguments: &["passphrase"], slow_arguments: &[] },
     Program { name: "threads", arguments: &["2000"], slow_arguments: &["150"] },

@@ -165,6 +165,25 @@ fn the_format_names_every_record_field_and_kind_of_row() {
     assert_eq!(missing, ["KeyRecord: field 1 other_uuid", "kind 7 Grant"]);
 }
 
+#[test]
+fn nothing_that_is_there_is_promised_for_later() {
+    let (readme, header) = (facts::source("README.md"), support::committed_header());
+    let stale = facts::there_already(&readme, &header);
+    assert!(stale.is_empty(), "README.md, \"Not yet\", still lists:\n{}", stale.join("\n"));
+
+    let readme = "**Not yet**\n\n- Grants, dialects\n\n**Limits**\n\nof deleting aliases\n";
+    let header = "kms_status_t kms_exchange(kms_t *kms);\nkms_status_t kms_delete_alias(kms_t *kms);\n";
+    assert_eq!(facts::there_already(readme, header), ["\"dialects\": kms.h has kms_exchange"]);
+}
+
+#[test]
+fn the_limits_of_the_readme_are_the_headers() {
+    let (readme, header) = (facts::source("README.md"), support::committed_header());
+    assert_eq!(facts::wrong_limits(&readme, &header), [""; 0]);
+    let header = header.replace("KMS_MAX_AAD_SIZE 8192", "KMS_MAX_AAD_SIZE 8193");
+    assert_eq!(facts::wrong_limits(&readme, &header), ["raw AAD: not what KMS_MAX_AAD_SIZE says"]);
+}
+
 /// What a document with this text is faulted for.
 fn faults(text: &str) -> Vec<String> {
     let dir = temp_dir();

@@ -152,6 +152,14 @@ func TestGate(t *testing.T) {
 	if g.enter() != nil {
 		t.Error("a call went through a gate that is shut")
 	}
+	if g.count() != nil {
+		t.Error("a call went through that had looked before the gate was shut")
+	}
+	for i := range g.stripes {
+		if n := g.stripes[i].inFlight.Load(); n != 0 {
+			t.Errorf("%d calls are counted behind a gate that is shut", n)
+		}
+	}
 }
 
 // Many goroutines and gates: no wake-up is lost (else this hangs), and no call is inside once shut has returned.

@@ -37,6 +37,11 @@ func (g *gate) enter() *stripe {
 	if g.closing.Load() {
 		return nil
 	}
+	return g.count()
+}
+
+// count counts a call, unless the gate was shut since enter looked.
+func (g *gate) count() *stripe {
 	// A goroutine is told by where its stack is: stacks start at 2 KiB, so no two share the bits above. Should it move
 	// between two calls nothing is lost, as the stripe is kept for leave. The factor is 2^64 / golden ratio.
 	var here byte

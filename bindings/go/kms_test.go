@@ -505,12 +505,58 @@ func TestRootKeys(t *testing.T) {
 	store = fileStore(t)
 	openWith(t, Options{Store: store, Create: true, RootKeyURI: "env:KMS_GO_TEST_ROOT_KEY"})
 	openWith(t, Options{Store: store, RootKey: testRootKey})
+}
 
-	store = fileStore(t)
-	openWith(t, Options{Store: store, Create: true, AccountID: "123456789012", Region: "eu-1", SystemRNG: true,
-		MaxStaleness: time.Second, Timeout: time.Second})
-	_, err = Open(Options{Store: store, RootKey: testRootKey, AccountID: "210987654321"})
+func TestOptions(t *testing.T) {
+	store := fileStore(t)
+	k := openWith(t, Options{Store: store, Create: true, AccountID: "123456789012", Region: "eu-1"})
+	createKey(t, k, "k")
+	for arn, want := range map[string]error{
+		"arn:aws:kms:eu-1:123456789012:key/k": nil,
+		"arn:aws:kms:eu-2:123456789012:key/k": ErrNotFound,
+		"arn:aws:kms:eu-1:210987654321:key/k": ErrNotFound,
+	} {
+		_, err := k.DescribeKey(KeyRequest{KeyID: arn})
+		expect(t, arn, err, want)
+	}
+	_, err := Open(Options{Store: store, RootKey: testRootKey, AccountID: "210987654321"})
 	expect(t, "another account", err, ErrInvalidArgument)
+
+	// The generator takes a fresh seed every so many bytes; with SystemRNG nothing is taken from it.
+	seeds := map[bool]uint64{}
+	for _, system := range []bool{false, true} {
+		k := openWith(t, Options{Store: "memory:", Create: true, SystemRNG: system})
+		for range 100 {
+			if _, err := k.GenerateRandom(RandomRequest{NumberOfBytes: MaxRandomSize}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stats, err := k.Stats()
+		if err != nil {
+			t.Fatal(err)
+		}
+		seeds[system] = stats.GeneratorSeeds
+	}
+	if seeds[true] >= seeds[false] {
+		t.Errorf("the generator was seeded %d times, with SystemRNG %d", seeds[false], seeds[true])
+	}
+
+	// Left at its default of a second, five refreshes would take four at least.
+	k = openWith(t, Options{Store: store, MaxStaleness: 1})
+	start := time.Now()
+	for refreshes := uint64(0); refreshes < 5; {
+		if _, err := k.GenerateDataKey(DataKeyRequest{KeyID: "k"}); err != nil {
+			t.Fatal(err)
+		}
+		stats, err := k.Stats()
+		if err != nil {
+			t.Fatal(err)
+		}
+		refreshes = stats.StoreRefreshes
+	}
+	if waited := time.Since(start); waited > 4*time.Second {
+		t.Errorf("with a staleness of 1 ms five refreshes took %v", waited)
+	}
 }
 
 func TestVersion(t *testing.T) {

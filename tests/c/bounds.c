@@ -369,6 +369,32 @@ static void key_id_bounds(void) {
   CHECK_STATUS(KMS_NOT_FOUND, call_generate(&request));
 }
 
+/* ARNs of this store's account and region; of another, they name nothing here. */
+static void arn_bounds(void) {
+  static const char *const good[] = {"arn:aws:kms:local:000000000000:key/key-1",
+                                     "arn:aws:kms:local:000000000000:alias/one",
+                                     "acs:kms:local:000000000000:key/key-1"};
+  static const char *const other[] = {"arn:aws:kms:local:000000000001:key/key-1",
+                                      "arn:aws:kms:moon:000000000000:key/key-1",
+                                      "arn:aws:s3:local:000000000000:key/key-1",
+                                      "arn:aws:kms:local:000000000000:key/",
+                                      "arn:aws:kms:local:000000000000:key-1",
+                                      "arn:aws:kms:local:000000000000:alias/none",
+                                      "acs:kms:local:key/key-1",
+                                      "arn:",
+                                      "acs:"};
+  kms_data_key_request_t request = good_generate();
+  size_t i;
+  for (i = 0; i < sizeof good / sizeof good[0]; i++) {
+    request.key_id = good[i];
+    CHECK_OK(call_generate(&request));
+  }
+  for (i = 0; i < sizeof other / sizeof other[0]; i++) {
+    request.key_id = other[i];
+    CHECK_STATUS(KMS_NOT_FOUND, call_generate(&request));
+  }
+}
+
 static void alias_bounds(void) {
   static const char *const bad[] = {
       "",          "alias",      "alias/",        "Alias/x",    "x",
@@ -645,6 +671,7 @@ int main(void) {
   context_bounds();
   token_bounds();
   key_id_bounds();
+  arn_bounds();
   alias_bounds();
   description_bounds();
   create_key_bounds();

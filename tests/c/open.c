@@ -86,6 +86,48 @@ static void stores_that_are_not_ours(void) {
   CHECK(is_refused(open_once(&options)));
 }
 
+/* PATH is a file's name and nothing else: no URI of SQLite, no name of its that makes a store in
+ * memory. */
+static void paths_are_taken_as_they_are(void) {
+  static const char *const names[] = {":memory:", "file:a.db", "a?mode=memory", "a%41#b",
+                                      "caf\xc3\xa9 b"};
+  char store[4096];
+  size_t i;
+  CHECK(chdir(dir) == 0);
+  for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+    kms_open_options_t options = options_for(store, KMS_OPEN_CREATE);
+    with_root_key(&options);
+    snprintf(store, sizeof store, "sqlite:%s", names[i]);
+    CHECK(access(names[i], F_OK) != 0);
+    CHECK_OK(open_once(&options));
+    CHECK(access(names[i], F_OK) == 0);
+  }
+}
+
+/* The kernel's generator serves every request: nothing else differs. */
+static void the_system_generator(void) {
+  uint8_t plain_bytes[32], wrapped_bytes[32 + KMS_CIPHERTEXT_OVERHEAD], again_bytes[32];
+  kms_buffer_t plain = fresh_buffer(plain_bytes, sizeof plain_bytes);
+  kms_buffer_t wrapped = fresh_buffer(wrapped_bytes, sizeof wrapped_bytes);
+  kms_buffer_t again = fresh_buffer(again_bytes, sizeof again_bytes);
+  kms_open_options_t options = options_for("memory:", KMS_OPEN_CREATE | KMS_OPEN_SYSTEM_RNG);
+  kms_create_key_request_t create = KMS_CREATE_KEY_REQUEST_INIT;
+  kms_data_key_request_t generate = KMS_DATA_KEY_REQUEST_INIT;
+  kms_decrypt_request_t decrypt = KMS_DECRYPT_REQUEST_INIT;
+  kms_t *kms = NULL;
+  with_root_key(&options);
+  create.key_id = generate.key_id = "k";
+  if (!CHECK_OK(kms_open(&options, &kms, &err)))
+    return;
+  CHECK_OK(kms_create_key(kms, &create, NULL, &err));
+  CHECK_OK(kms_generate_data_key(kms, &generate, &plain, &wrapped, NULL, NULL, &err));
+  decrypt.ciphertext.data = wrapped_bytes;
+  decrypt.ciphertext.len = wrapped.len;
+  CHECK_OK(kms_decrypt(kms, &decrypt, &again, NULL, &err));
+  CHECK(!untouched(plain_bytes, 32) && memcmp(plain_bytes, again_bytes, 32) == 0);
+  kms_close(kms);
+}
+
 static void the_wrong_root_key(const char *store) {
   uint8_t wrong[KMS_ROOT_KEY_SIZE];
   size_t i;
@@ -244,6 +286,8 @@ int main(int argc, char **argv) {
   CHECK_OK(open_once(&options));
   stores_that_are_not_there();
   stores_that_are_not_ours();
+  paths_are_taken_as_they_are();
+  the_system_generator();
   the_wrong_root_key(store);
   the_account(store);
   root_key_files(store);

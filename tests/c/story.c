@@ -176,11 +176,15 @@ static void name_a_key_twice(kms_t *kms, const kms_key_info_t *orders) {
 }
 
 static void describe_by_every_name(kms_t *kms, const kms_key_info_t *orders) {
-  const char *names[2];
+  char arn[128];
+  const char *names[4];
   size_t i;
+  snprintf(arn, sizeof arn, "arn:aws:kms:local:000000000000:key/%s", orders->key_id);
   names[0] = orders->key_id;
   names[1] = "alias/orders";
-  for (i = 0; i < 2; i++) {
+  names[2] = arn;
+  names[3] = "acs:kms:local:000000000000:alias/orders";
+  for (i = 0; i < 4; i++) {
     uint8_t bytes[64];
     kms_buffer_t text = fresh_buffer(NULL, 0);
     kms_key_info_t info = KMS_KEY_INFO_INIT;

@@ -126,6 +126,31 @@ static void every_struct_size(void) {
   info_sizes("stats", sizeof(kms_stats_t), offsetof(kms_stats_t, store_id), call_stats_info);
 }
 
+/* Whatever was in an info before: its reserved members, and what is behind a text, are zero after.
+ */
+static void infos_have_no_leftovers(void) {
+  kms_key_info_t key;
+  kms_data_key_info_t data_key;
+  kms_stats_t stats;
+  memset(&key, UNTOUCHED, sizeof key);
+  memset(&data_key, UNTOUCHED, sizeof data_key);
+  memset(&stats, UNTOUCHED, sizeof stats);
+  key.struct_size = sizeof key;
+  data_key.struct_size = sizeof data_key;
+  stats.struct_size = sizeof stats;
+#define ZERO_BEHIND_TEXT(text) all_bytes((text) + strlen(text), sizeof(text) - strlen(text), 0)
+  CHECK_OK(call_describe_key_info(&key));
+  CHECK(ZERO_BEHIND_TEXT(key.key_id) && ZERO_BEHIND_TEXT(key.primary_version_id));
+  CHECK(all_bytes(key.reserved0, sizeof key.reserved0, 0) && key.reserved2 == 0);
+  CHECK(all_bytes(key.reserved1, sizeof key.reserved1, 0));
+  CHECK_OK(call_generate_info(&data_key));
+  CHECK(ZERO_BEHIND_TEXT(data_key.key_id) && ZERO_BEHIND_TEXT(data_key.version_id));
+  CHECK(ZERO_BEHIND_TEXT(data_key.request_id) && data_key.reserved0 == 0);
+  CHECK_OK(call_stats_info(&stats));
+  CHECK(ZERO_BEHIND_TEXT(stats.store_id) && stats.reserved0 == 0 && stats.reserved1 == 0);
+  CHECK(all_bytes(stats.reserved2, sizeof stats.reserved2, 0));
+}
+
 /* A refused info refuses the whole call, and nothing is made. */
 static void a_refused_info_makes_nothing(void) {
   kms_create_key_request_t create = KMS_CREATE_KEY_REQUEST_INIT;
@@ -209,6 +234,7 @@ static void flags_and_reserved(void) {
 int main(void) {
   open_for_calls();
   every_struct_size();
+  infos_have_no_leftovers();
   a_refused_info_makes_nothing();
   flags_and_reserved();
   kms_close(kms);

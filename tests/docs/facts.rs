@@ -81,6 +81,51 @@ pub fn undocumented_rows(format: &str, records: &str, kinds: &str) -> Vec<String
     faults
 }
 
+/// What the list of README.md promises for later, though a function of the header does it now.
+pub fn there_already(readme: &str, header: &str) -> Vec<String> {
+    let promises = [
+        ("Rotation", "kms_rotate_key"),
+        ("Disabling", "kms_disable_key"),
+        ("deletion with a waiting period", "kms_schedule_key_deletion"),
+        ("import of key material", "kms_import_key_material"),
+        ("Re-encryption", "kms_re_encrypt"),
+        ("deleting aliases", "kms_delete_alias"),
+        ("New root key", "kms_rekey"),
+        ("online backup", "kms_backup"),
+        ("full verification", "kms_verify"),
+        ("Principals", "kms_as_principal"),
+        ("grants", "kms_create_grant"),
+        ("dialects", "kms_exchange"),
+    ];
+    let (_, list) = readme.split_once("**Not yet**").expect("README.md has a list of what is not yet there");
+    let (list, _) = list.split_once("\n**").unwrap_or((list, ""));
+    let functions: Vec<&str> = words(header).collect();
+    let fulfilled = promises.iter().filter(|(promise, _)| list.contains(promise));
+    let fulfilled = fulfilled.filter(|(_, function)| functions.contains(function));
+    fulfilled.map(|(promise, function)| format!("\"{promise}\": kms.h has {function}")).collect()
+}
+
+/// Rows of README.md's table of limits that have another number than kms.h.
+pub fn wrong_limits(readme: &str, header: &str) -> Vec<String> {
+    let limits = [
+        ("data key", "KMS_MAX_DATA_KEY_SIZE"),
+        ("data keys in one call", "KMS_MAX_DATA_KEYS"),
+        ("payload of one encryption", "KMS_MAX_PAYLOAD_SIZE"),
+        ("payload of one encryption", "KMS_CIPHERTEXT_OVERHEAD"),
+        ("raw AAD", "KMS_MAX_AAD_SIZE"),
+        ("encryption context", "KMS_MAX_CONTEXT_PAIRS"),
+        ("encryption context", "KMS_MAX_CONTEXT_SIZE"),
+        ("description", "KMS_MAX_DESCRIPTION_SIZE"),
+    ];
+    let wrong = limits.into_iter().filter(|(row, name)| {
+        let definition = format!("#define {name} ");
+        let number = header.lines().find_map(|line| line.strip_prefix(&definition)).expect(name);
+        let row = readme.lines().find(|line| line.starts_with(&format!("| {row} |"))).unwrap_or_default();
+        !words(&row.replace(',', "")).any(|word| word == number)
+    });
+    wrong.map(|(row, name)| format!("{row}: not what {name} says")).collect()
+}
+
 /// The item of a list that begins with `start`.
 fn paragraph(text: &str, start: &str) -> String {
     let lines = text.lines().skip_while(|line| !line.starts_with(start));

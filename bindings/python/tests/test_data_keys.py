@@ -131,7 +131,11 @@ def test_an_aad_that_changes_between_calls(kms: libkms.Kms) -> None:
     for ciphertext in (one, two):
         with pytest.raises(libkms.InvalidCiphertextError):
             kms.decrypt(ciphertext)
-    aad.extend(b" is not lent any more")
+    # It is not lent any more, so it may move; the next call must not look where it was.
+    aad.extend(bytes(100_000))
+    del aad[8:]
+    three = kms.generate_data_key(KEY, aad=aad).ciphertext
+    kms.decrypt(three, aad=b"two" + bytes(5))
 
 
 def test_nothing_is_left_over_for_the_next_call(kms: libkms.Kms) -> None:
@@ -143,6 +147,14 @@ def test_nothing_is_left_over_for_the_next_call(kms: libkms.Kms) -> None:
         kms.generate_data_key(KEY, context={"a": 1})  # type: ignore[dict-item]
     with pytest.raises(libkms.NotFoundError):
         kms.generate_data_key(KEY, version_id="none")
+    kms.decrypt(kms.generate_data_key(KEY, context={"a": "b"}).ciphertext, context={"a": "b"})
+    for call in (
+        lambda: kms.generate_data_key(KEY, context={"c": "\0"}),
+        lambda: kms.decrypt(b"", context={"c": "\0"}),
+    ):
+        with pytest.raises(libkms.InvalidArgumentError, match="context value"):
+            call()
+    kms.decrypt(kms.generate_data_key(KEY, context={"a": "b"}).ciphertext, context={"a": "b"})
     kms.generate_data_key(KEY, version_id=first, skip_plaintext=True, number_of_bytes=7)
     kms.generate_data_key(KEY, initial_version=True, dry_run=True)
     with pytest.raises(libkms.InvalidGrantTokenError):
@@ -172,10 +184,11 @@ def test_nothing_is_left_over_for_the_next_call(kms: libkms.Kms) -> None:
         lambda data: memoryview(b"x" + data + b"x")[1:-1],
         lambda data: memoryview(bytearray(b"x" + data))[1:],
         lambda data: memoryview(bytes(byte for one in data for byte in (one, 0)))[::2],
+        lambda data: memoryview(bytearray(byte for one in data for byte in (one, 0)))[::2],
         lambda data: array.array("B", data),
         lambda data: memoryview(data).cast("H") if len(data) % 2 == 0 else data,
     ],
-    ids=["bytes", "bytearray", "view", "writable", "slice", "offset", "strided", "array", "words"],
+    ids=["bytes", "bytearray", "view", "writable", "slice", "offset", "strided", "writable strided", "array", "words"],
 )
 def test_anything_that_holds_bytes(kms: libkms.Kms, kind: Callable[[bytes], libkms.Buffer]) -> None:
     aad, payload = os.urandom(64), os.urandom(2000)
