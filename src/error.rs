@@ -60,7 +60,7 @@ pub enum Error {
     BufferTooSmall(&'static str),
     #[error("{} {name:?} was not found", noun(.what))]
     NotFound { what: Detail, name: String },
-    #[error("there is no key store at {0:?}; KMS_OPEN_CREATE makes one")]
+    #[error("options.store: there is no key store at {0:?}; KMS_OPEN_CREATE makes one")]
     StoreNotFound(String),
     #[error("{} {name:?} already exists", noun(.what))]
     AlreadyExists { what: Detail, name: String },
@@ -95,7 +95,7 @@ pub enum Error {
     Rekeyed,
     #[error("{0}")]
     Unsupported(Cow<'static, str>),
-    #[error("{what}: not enough memory")]
+    #[error("{what} cannot be had")]
     OutOfMemory { what: &'static str, native_code: i64 },
     #[error("internal error: {0}")]
     Internal(&'static str),

@@ -11,6 +11,8 @@ use crate::error::{Error, Result};
 use crate::keyring::{Key, KeyName, KeyVersion};
 use crate::platform::monotonic_ms;
 
+/// Items of a batch after which it is looked whether the generators need a new seed.
+const SEED_CHECK: usize = 64;
 const FLAGS: u32 = flag::SKIP_PLAINTEXT | flag::INITIAL_VERSION | flag::DRY_RUN;
 
 /// A request whose arguments are in order.
@@ -101,7 +103,13 @@ impl Live {
         self.with_batch(request, checked, |batch| {
             out.reserve(batch.needs)?;
             for index in 0..count {
-                if let Err(error) = batch.seal(out.item(index)) {
+                // A long batch outlives its seed: fresh ones as for calls one by one.
+                let seeded = if index % SEED_CHECK == SEED_CHECK - 1 {
+                    batch.sealer.wake(monotonic_ms())
+                } else {
+                    Ok(())
+                };
+                if let Err(error) = seeded.and_then(|()| batch.seal(out.item(index))) {
                     out.wipe();
                     return Err(error);
                 }

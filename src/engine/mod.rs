@@ -164,7 +164,7 @@ impl Kms {
         let creation = Creation { account_id: options.account_id.unwrap_or(DEFAULT_ACCOUNT) };
         let create = has(flag::OPEN_CREATE).then_some(&creation);
         let store = store::open(options.store, &store_options)?;
-        let store = SealedStore::open(store, &options.root, create, keyring.require_lock)?;
+        let store = SealedStore::open(store, options.store, &options.root, create, keyring.require_lock)?;
         if options.account_id.is_some_and(|account| account != store.account_id()) {
             return Err(Error::argument("options.account_id: is not the account of this store"));
         }

@@ -65,6 +65,7 @@ impl SealedStore {
     /// Opens a store, or creates it where `create` says how. Any number of processes may do so at once.
     pub fn open(
         store: Box<dyn Store>,
+        place: &str,
         root: &RootKeySource<'_>,
         create: Option<&Creation<'_>>,
         require_lock: bool,
@@ -76,7 +77,7 @@ impl SealedStore {
                 return Self::open_existing(store, &header, &secret, require_lock);
             }
             let Some(creation) = create else {
-                return Err(Error::StoreNotFound("the store's place".into()));
+                return Err(Error::StoreNotFound(place.into()));
             };
             let kind = root.new_kind()?;
             let secret = root.secret(&kind, require_lock)?;
