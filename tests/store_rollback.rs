@@ -17,8 +17,10 @@ use keys::NewKey;
 use rusqlite::params;
 use store_file::{Known, ROOT_KEY, StoreFile};
 
+type Change = (&'static str, fn(&Handle));
+
 /// What changes a store, by name. A store has "orders" and "billing" before each.
-const CHANGES: [(&str, fn(&Handle)); 3] = [
+const CHANGES: [Change; 3] = [
     ("create a key", |kms| drop(kms.create(NewKey { id: Some("new"), ..NewKey::default() }).expect("a key"))),
     ("create a key with an alias", |kms| {
         kms.create(NewKey { alias: Some("alias/new"), ..NewKey::default() }).expect("a key");

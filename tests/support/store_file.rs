@@ -20,7 +20,9 @@ pub struct StoreFile {
 impl StoreFile {
     /// No file yet.
     pub fn new() -> Self {
-        StoreFile { dir: tempfile::tempdir().expect("a temporary directory") }
+        // In memory where there is such a place: most tests are not about the disk, but would mostly wait for it.
+        let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        StoreFile { dir: dir.expect("a temporary directory") }
     }
 
     /// A store that `fill` put something into and that was closed.
