@@ -20,6 +20,7 @@ const MAX_TAGS: usize = 50;
 const MAX_TAG_KEY: usize = 128;
 const MAX_TAG_VALUE: usize = 256;
 
+#[derive(Default)]
 pub struct CreateKeyRequest<'a> {
     pub key_id: Option<&'a str>,
     pub description: Option<&'a str>,

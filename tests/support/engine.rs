@@ -123,17 +123,7 @@ impl Caller {
     }
 
     pub fn create_with<'a>(&self, key_id: &'a str, change: impl FnOnce(&mut CreateKeyRequest<'a>)) {
-        let mut request = CreateKeyRequest {
-            key_id: Some(key_id),
-            description: None,
-            alias: None,
-            rotation_period_s: 0,
-            rotate_after_uses: 0,
-            origin: 0,
-            key_uuid: &[],
-            tags: Vec::new(),
-            flags: 0,
-        };
+        let mut request = CreateKeyRequest { key_id: Some(key_id), ..CreateKeyRequest::default() };
         change(&mut request);
         self.kms.create_key(&request).expect("a key");
     }
