@@ -13,6 +13,8 @@ package kms
 // #cgo nocallback kmsgo_generate_random
 import "C"
 
+import "unsafe"
+
 const (
 	// RootKeySize is the length of a raw root key, in bytes.
 	RootKeySize = C.KMS_ROOT_KEY_SIZE
@@ -76,7 +78,7 @@ func (i *DataKeyInfo) set(info *C.kms_data_key_info_t) {
 	i.VersionID = same(i.VersionID, info.version_id[:])
 	i.VersionNumber = uint32(info.version_number)
 	i.Algorithm = Algorithm(info.algorithm)
-	copy(i.RequestID[:], chars(info.request_id[:]))
+	i.RequestID = *(*RequestID)(unsafe.Pointer(&info.request_id)) // a UUID: it has one length
 }
 
 // DataKeyRequest is a data key to generate.
@@ -175,7 +177,10 @@ const textSpace = 256
 // cross puts the request in the form in which it crosses; its text goes to space if it fits.
 func (r *DataKeyRequest) cross(call *C.kmsgo_data_t, space []byte) (text, error) {
 	text := text{bytes: space}.put(fieldKeyID, r.KeyID).put(fieldVersionID, r.VersionID)
-	text = text.putAll(fieldGrantToken, r.GrantTokens).putContext(r.Context)
+	text = text.putAll(fieldGrantToken, r.GrantTokens)
+	if len(r.Context) > 0 { // to begin a walk through a map costs something even if it is empty
+		text = text.putContext(r.Context)
+	}
 	if err := text.check(); err != nil {
 		return text, err
 	}
