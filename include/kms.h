@@ -311,6 +311,11 @@ extern "C" {
 #define KMS_KEY_STATE_PENDING_DELETION 3
 #define KMS_KEY_STATE_PENDING_IMPORT 4
 
+/** kms_version_info_t.state. */
+#define KMS_VERSION_STATE_ENABLED 1
+#define KMS_VERSION_STATE_PENDING_DESTRUCTION 2
+#define KMS_VERSION_STATE_DESTROYED 3
+
 /** kms_create_key_request_t.origin: the library generates the material. */
 #define KMS_ORIGIN_KMS 0
 
@@ -372,6 +377,24 @@ extern "C" {
 
 /** Most bytes of a key's description. */
 #define KMS_MAX_DESCRIPTION_SIZE 8192
+
+/** Most tags of a key. */
+#define KMS_MAX_TAGS 50
+
+/** Most characters of a tag's key. */
+#define KMS_MAX_TAG_KEY 128
+
+/** Most characters of a tag's value. */
+#define KMS_MAX_TAG_VALUE 256
+
+/** Least days before a key that is scheduled for deletion is gone (AWS: ScheduleKeyDeletion). */
+#define KMS_MIN_DELETION_DAYS 7
+
+/** Least days before a version's material is destroyed. */
+#define KMS_MIN_DESTRUCTION_DAYS 1
+
+/** Most days of either, and the default. */
+#define KMS_MAX_WAITING_DAYS 30
 
 /** Most grant tokens of one request. */
 #define KMS_MAX_GRANT_TOKENS 10
@@ -492,6 +515,12 @@ typedef struct kms_open_options {
 #define KMS_OPEN_OPTIONS_INIT \
   {sizeof(kms_open_options_t), NULL, {NULL, 0}, {NULL, 0}, NULL, NULL, NULL, 0, 0, 0, 0}
 
+/** A tag. Both are NUL-terminated UTF-8; the key is not empty. */
+typedef struct kms_tag {
+  const char *key;
+  const char *value;
+} kms_tag_t;
+
 /**
  * A KMS key to create. All zeros but struct_size is a good request: a key with a new UUID as its
  * id.
@@ -506,11 +535,20 @@ typedef struct kms_create_key_request {
   uint32_t origin;             /**< KMS_ORIGIN_*. */
   uint32_t flags;              /**< KMS_DRY_RUN. */
   uint32_t reserved;
+  uint64_t rotate_after_uses;  /**< Data keys and payloads under one version after which the key
+                                *   rotates by itself; 0 = never. Exact within a process; what
+                                *   other processes did since they last wrote their counts is not
+                                *   seen. */
+  const kms_tag_t *tags;       /**< At most KMS_MAX_TAGS. */
+  size_t tags_len;
+  kms_bytes_t key_uuid;        /**< With KMS_ORIGIN_EXTERNAL only: the 16 bytes that stand in the
+                                *   key's ciphertexts, so that material brought back opens its
+                                *   old ones; empty = new random ones. */
 } kms_create_key_request_t;
 
 /** Initializes a kms_create_key_request_t: struct_size, and zeros. */
 #define KMS_CREATE_KEY_REQUEST_INIT \
-  {sizeof(kms_create_key_request_t), NULL, NULL, NULL, 0, 0, 0, 0}
+  {sizeof(kms_create_key_request_t), NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL, 0, {NULL, 0}}
 
 /** An operation on one key, or one version of it, that needs nothing more. */
 typedef struct kms_key_request {
@@ -545,11 +583,27 @@ typedef struct kms_key_info {
   uint32_t rotation_period_s;       /**< Seconds; 0 = the key does not rotate by itself. */
   kms_span_t description;           /**< In the text buffer of the call; 0,0 where the call has
                                      *   none or there is no description. */
+  int64_t deletion_at;              /**< Unix time in seconds when a key that is pending deletion
+                                     *   is gone; 0 = it is not. */
+  int64_t next_rotation_at;         /**< Unix time in seconds when the key rotates by itself;
+                                     *   0 = never. */
+  uint64_t rotate_after_uses;       /**< 0 = no limit. */
+  uint64_t uses_sealed;             /**< Data keys and payloads made under all versions, and
+                                     *   ciphertexts opened: exact when all handles of the store
+                                     *   are closed, else behind by at most one batch (65,536
+                                     *   uses, 60 s) for each. */
+  uint64_t uses_opened;
+  int64_t last_used_at;             /**< Unix time in seconds of the last use; 0 = never used. As
+                                     *   exact as the counts. */
+  int64_t material_expires_at;      /**< Unix time in seconds when imported material expires;
+                                     *   0 = it does not. */
+  uint8_t key_uuid[16];             /**< The 16 bytes that stand in the key's ciphertexts. */
 } kms_key_info_t;
 
 /** Initializes a kms_key_info_t: struct_size, and zeros. */
 #define KMS_KEY_INFO_INIT \
-  {sizeof(kms_key_info_t), {0}, {0}, 0, {0}, {0}, 0, 0, 0, 0, 0, 0, {0, 0}}
+  {sizeof(kms_key_info_t), {0}, {0}, 0, {0}, {0}, 0, 0, 0, 0, 0, 0, {0, 0}, 0, 0, 0, 0, 0, 0, 0, \
+    {0}}
 
 /** Which keys to list. */
 typedef struct kms_list_keys_request {
@@ -600,6 +654,136 @@ typedef struct kms_alias_info {
 /** Initializes a kms_alias_info_t: struct_size, and zeros. */
 #define KMS_ALIAS_INFO_INIT \
   {sizeof(kms_alias_info_t), {0}, {0}, {0}, 0, 0}
+
+/** An alias to delete. */
+typedef struct kms_alias_request {
+  size_t struct_size;
+  const char *alias;   /**< Required. */
+  uint32_t flags;      /**< KMS_DRY_RUN. */
+  uint32_t reserved;
+} kms_alias_request_t;
+
+/** Initializes a kms_alias_request_t: struct_size, and zeros. */
+#define KMS_ALIAS_REQUEST_INIT \
+  {sizeof(kms_alias_request_t), NULL, 0, 0}
+
+/** When a key, or a version of one, shall be destroyed. */
+typedef struct kms_schedule_request {
+  size_t struct_size;
+  const char *key_id;               /**< The key's id, "alias/NAME", or an ARN of either;
+                                     *   required. */
+  const char *version_id;           /**< Only where the operation is on a version, and then
+                                     *   required. */
+  const char *const *grant_tokens;
+  size_t grant_tokens_len;
+  uint32_t waiting_days;            /**< Days to wait: 7 to 30 for a key, 1 to 30 for a version;
+                                     *   0 = 30. */
+  uint32_t flags;                   /**< KMS_DRY_RUN. */
+} kms_schedule_request_t;
+
+/** Initializes a kms_schedule_request_t: struct_size, and zeros. */
+#define KMS_SCHEDULE_REQUEST_INIT \
+  {sizeof(kms_schedule_request_t), NULL, NULL, NULL, 0, 0, 0}
+
+/** When a key rotates by itself. */
+typedef struct kms_rotation_request {
+  size_t struct_size;
+  const char *key_id;               /**< The key's id, "alias/NAME", or an ARN of either;
+                                     *   required. */
+  const char *const *grant_tokens;
+  size_t grant_tokens_len;
+  uint64_t rotate_after_uses;       /**< Data keys and payloads under one version; 0 = no limit. */
+  uint32_t rotation_period_s;       /**< Seconds from the last rotation; 0 = never. */
+  uint32_t flags;                   /**< KMS_DRY_RUN. */
+} kms_rotation_request_t;
+
+/** Initializes a kms_rotation_request_t: struct_size, and zeros. */
+#define KMS_ROTATION_REQUEST_INIT \
+  {sizeof(kms_rotation_request_t), NULL, NULL, 0, 0, 0, 0}
+
+/** A key's new description. */
+typedef struct kms_description_request {
+  size_t struct_size;
+  const char *key_id;       /**< The key's id, "alias/NAME", or an ARN of either; required. */
+  const char *description;  /**< At most KMS_MAX_DESCRIPTION_SIZE bytes; NULL or empty = none. */
+  uint32_t flags;           /**< KMS_DRY_RUN. */
+  uint32_t reserved;
+} kms_description_request_t;
+
+/** Initializes a kms_description_request_t: struct_size, and zeros. */
+#define KMS_DESCRIPTION_REQUEST_INIT \
+  {sizeof(kms_description_request_t), NULL, NULL, 0, 0}
+
+/** Tags to set on a key, or (by their keys) to take away. */
+typedef struct kms_tags_request {
+  size_t struct_size;
+  const char *key_id;     /**< The key's id, "alias/NAME", or an ARN of either; required. */
+  const kms_tag_t *tags;  /**< kms_untag_key() ignores the values, which may be NULL there. */
+  size_t tags_len;
+  uint32_t flags;         /**< KMS_DRY_RUN. */
+  uint32_t reserved;
+} kms_tags_request_t;
+
+/** Initializes a kms_tags_request_t: struct_size, and zeros. */
+#define KMS_TAGS_REQUEST_INIT \
+  {sizeof(kms_tags_request_t), NULL, NULL, 0, 0, 0}
+
+/** A tag of a key; both strings are in the list's text buffer. */
+typedef struct kms_tag_info {
+  size_t struct_size;
+  kms_span_t key;
+  kms_span_t value;
+} kms_tag_info_t;
+
+/** Initializes a kms_tag_info_t: struct_size, and zeros. */
+#define KMS_TAG_INFO_INIT \
+  {sizeof(kms_tag_info_t), {0, 0}, {0, 0}}
+
+/** What there is to know of a key version. */
+typedef struct kms_version_info {
+  size_t struct_size;
+  char key_id[65];
+  char version_id[65];
+  char reserved0[2];
+  uint32_t version_number;  /**< From 1. */
+  uint32_t state;           /**< KMS_VERSION_STATE_*. */
+  uint32_t algorithm;       /**< KMS_ALGORITHM_*. */
+  uint32_t is_primary;      /**< 1 if it is the key's primary version. */
+  uint32_t reserved1;
+  size_t reserved2;         /**< Keeps the 8-byte members aligned on 32-bit machines. */
+  int64_t created_at;       /**< Unix time in seconds. */
+  int64_t destruction_at;   /**< Unix time in seconds when its material is destroyed; 0 = not
+                             *   scheduled. */
+  uint64_t uses_sealed;     /**< Data keys and payloads made under it, and ciphertexts opened:
+                             *   exact when all handles of the store are closed, else behind by
+                             *   at most one batch (65,536 uses, 60 s) for each. */
+  uint64_t uses_opened;
+  int64_t last_used_at;     /**< Unix time in seconds of its last use; 0 = never used. */
+} kms_version_info_t;
+
+/** Initializes a kms_version_info_t: struct_size, and zeros. */
+#define KMS_VERSION_INFO_INIT \
+  {sizeof(kms_version_info_t), {0}, {0}, {0}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+
+/** Material to import into a key that was created with KMS_ORIGIN_EXTERNAL. */
+typedef struct kms_import_request {
+  size_t struct_size;
+  const char *key_id;               /**< The key's id, "alias/NAME", or an ARN of either;
+                                     *   required. */
+  kms_bytes_t material;             /**< 32 bytes, fit to be a key; required. Copied into
+                                     *   protected memory; kms_wipe() your own. */
+  const char *const *grant_tokens;
+  size_t grant_tokens_len;
+  int64_t expires_at;               /**< Unix time in seconds when the library deletes the
+                                     *   material; 0 = never. */
+  uint32_t version_number;          /**< The version number that stands in the ciphertexts;
+                                     *   0 = 1. Later imports must give the same, or 0. */
+  uint32_t flags;                   /**< KMS_DRY_RUN. */
+} kms_import_request_t;
+
+/** Initializes a kms_import_request_t: struct_size, and zeros. */
+#define KMS_IMPORT_REQUEST_INIT \
+  {sizeof(kms_import_request_t), NULL, {NULL, 0}, NULL, 0, 0, 0, 0}
 
 /** A data key to generate. */
 typedef struct kms_data_key_request {
@@ -693,6 +877,88 @@ typedef struct kms_data_key_info {
 #define KMS_DATA_KEY_INFO_INIT \
   {sizeof(kms_data_key_info_t), {0}, {0}, {0}, 0, 0, 0}
 
+/** A ciphertext to re-encrypt. */
+typedef struct kms_re_encrypt_request {
+  size_t struct_size;
+  kms_bytes_t ciphertext;                          /**< Required. */
+  kms_bytes_t source_iv;                           /**< May be empty; if given it must equal the
+                                                    *   ciphertext's own IV. */
+  const char *source_key_id;                       /**< NULL = the ciphertext says; else a
+                                                    *   ciphertext of another key is
+                                                    *   KMS_INCORRECT_KEY. */
+  kms_bytes_t source_aad;                          /**< What was given when it was encrypted. */
+  const kms_context_entry_t *source_context;
+  size_t source_context_len;
+  const char *destination_key_id;                  /**< The key's id, "alias/NAME", or an ARN of
+                                                    *   either; required. */
+  const char *destination_version_id;              /**< NULL = the primary version. */
+  kms_bytes_t destination_aad;
+  const kms_context_entry_t *destination_context;
+  size_t destination_context_len;
+  const char *const *grant_tokens;
+  size_t grant_tokens_len;
+  uint32_t flags;                                  /**< KMS_INITIAL_VERSION (of the destination)
+                                                    *   | KMS_DRY_RUN. */
+  uint32_t reserved;
+} kms_re_encrypt_request_t;
+
+/** Initializes a kms_re_encrypt_request_t: struct_size, and zeros. */
+#define KMS_RE_ENCRYPT_REQUEST_INIT \
+  {sizeof(kms_re_encrypt_request_t), {NULL, 0}, {NULL, 0}, NULL, {NULL, 0}, NULL, 0, NULL, NULL, \
+    {NULL, 0}, NULL, 0, NULL, 0, 0, 0}
+
+/** The new root key of a store; exactly one source, as in kms_open_options_t. */
+typedef struct kms_rekey_request {
+  size_t struct_size;
+  kms_bytes_t root_key;      /**< 32 raw bytes, or empty. */
+  kms_bytes_t passphrase;    /**< Stretched with Argon2id (RFC 9106), or empty. */
+  const char *root_key_uri;  /**< "file:PATH" or "env:NAME", or NULL. */
+  uint32_t flags;            /**< KMS_DRY_RUN. */
+  uint32_t reserved;
+} kms_rekey_request_t;
+
+/** Initializes a kms_rekey_request_t: struct_size, and zeros. */
+#define KMS_REKEY_REQUEST_INIT \
+  {sizeof(kms_rekey_request_t), {NULL, 0}, {NULL, 0}, NULL, 0, 0}
+
+/** Where to write a backup. */
+typedef struct kms_backup_request {
+  size_t struct_size;
+  const char *path;    /**< A file that is not there yet; required. */
+  uint32_t flags;      /**< No flag is defined yet. */
+  uint32_t reserved;
+} kms_backup_request_t;
+
+/** Initializes a kms_backup_request_t: struct_size, and zeros. */
+#define KMS_BACKUP_REQUEST_INIT \
+  {sizeof(kms_backup_request_t), NULL, 0, 0}
+
+/** What to verify. */
+typedef struct kms_verify_request {
+  size_t struct_size;
+  uint32_t flags;      /**< No flag is defined yet. */
+  uint32_t reserved;
+} kms_verify_request_t;
+
+/** Initializes a kms_verify_request_t: struct_size, and zeros. */
+#define KMS_VERIFY_REQUEST_INIT \
+  {sizeof(kms_verify_request_t), 0, 0}
+
+/** A damage that kms_verify() found. */
+typedef struct kms_damage_info {
+  size_t struct_size;
+  uint32_t row_kind;   /**< The row's kind as in docs/format.md; 0 = the store as a whole. */
+  uint32_t reserved;
+  char row_id[65];     /**< The row's id in hex; empty if it is about no one row. */
+  char key_id[65];     /**< The key that the row belongs to, if it is known. */
+  char reserved0[6];
+  kms_span_t problem;  /**< What is wrong, for people; in the text buffer. */
+} kms_damage_info_t;
+
+/** Initializes a kms_damage_info_t: struct_size, and zeros. */
+#define KMS_DAMAGE_INFO_INIT \
+  {sizeof(kms_damage_info_t), 0, 0, {0}, {0}, {0}, {0, 0}}
+
 /** Which statistics to give. */
 typedef struct kms_stats_request {
   size_t struct_size;
@@ -774,7 +1040,7 @@ KMS_API kms_status_t KMS_CALL kms_flush(kms_t *kms, kms_error_t *error);
 KMS_API void KMS_CALL kms_close(kms_t *kms);
 
 /* ----------------------------------------------------------------------------------------------
- * KMS keys and their aliases.
+ * KMS keys: create, describe, list; their description, tags and states.
  * ---------------------------------------------------------------------------------------------- */
 
 /**
@@ -783,8 +1049,7 @@ KMS_API void KMS_CALL kms_close(kms_t *kms);
  * \param request  required
  * \param info     NULL = not wanted; its description span is 0,0
  * \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_ALREADY_EXISTS (id or alias);
- *         KMS_READ_ONLY; KMS_UNSUPPORTED (an origin or a rotation period that this library does not
- *         know); KMS_LIMIT_EXCEEDED; KMS_ACCESS_DENIED; KMS_KEY_UNAVAILABLE;
+ *         KMS_READ_ONLY; KMS_LIMIT_EXCEEDED; KMS_ACCESS_DENIED; KMS_KEY_UNAVAILABLE;
  *         KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR; KMS_CORRUPT_STORE; KMS_OUT_OF_MEMORY.
  */
 KMS_API kms_status_t KMS_CALL kms_create_key(
@@ -822,6 +1087,10 @@ KMS_API kms_status_t KMS_CALL kms_list_keys(
     kms_t *kms, const kms_list_keys_request_t *request, kms_page_t *page, kms_key_info_t *items,
     size_t item_size, size_t items_capacity, kms_buffer_t *text, kms_error_t *error);
 
+/* ----------------------------------------------------------------------------------------------
+ * Aliases: further names of keys.
+ * ---------------------------------------------------------------------------------------------- */
+
 /**
  * Gives a key a further name.
  *
@@ -834,6 +1103,25 @@ KMS_API kms_status_t KMS_CALL kms_create_alias(
     kms_t *kms, const kms_create_alias_request_t *request, kms_error_t *error);
 
 /**
+ * Lets an alias name another key.
+ *
+ * \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_NOT_FOUND (alias or key);
+ *         KMS_INVALID_STATE (the key is pending deletion); KMS_READ_ONLY; KMS_ACCESS_DENIED;
+ *         KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR; KMS_CORRUPT_STORE.
+ */
+KMS_API kms_status_t KMS_CALL kms_update_alias(
+    kms_t *kms, const kms_create_alias_request_t *request, kms_error_t *error);
+
+/**
+ * Deletes an alias; the key stays.
+ *
+ * \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_NOT_FOUND; KMS_READ_ONLY;
+ *         KMS_ACCESS_DENIED; KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR; KMS_CORRUPT_STORE.
+ */
+KMS_API kms_status_t KMS_CALL kms_delete_alias(
+    kms_t *kms, const kms_alias_request_t *request, kms_error_t *error);
+
+/**
  * Lists aliases, page by page, as kms_list_keys() does.
  *
  * \param items  items_capacity structs, item_size = sizeof(kms_alias_info_t) bytes apart; required
@@ -844,6 +1132,200 @@ KMS_API kms_status_t KMS_CALL kms_list_aliases(
     kms_t *kms, const kms_list_aliases_request_t *request, kms_page_t *page,
     kms_alias_info_t *items, size_t item_size, size_t items_capacity, kms_buffer_t *text,
     kms_error_t *error);
+
+/* ----------------------------------------------------------------------------------------------
+ * States of keys, their rotation by themselves, description and tags.
+ * ---------------------------------------------------------------------------------------------- */
+
+/**
+ * Lets a disabled key work again. A key that is enabled stays so.
+ *
+ * \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_NOT_FOUND; KMS_INVALID_STATE (pending
+ *         deletion or import); KMS_READ_ONLY; KMS_INVALID_GRANT_TOKEN; KMS_ACCESS_DENIED;
+ *         KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR; KMS_CORRUPT_STORE.
+ */
+KMS_API kms_status_t KMS_CALL kms_enable_key(
+    kms_t *kms, const kms_key_request_t *request, kms_error_t *error);
+
+/**
+ * Stops a key: every use of it is KMS_DISABLED, at once in this process and within max_staleness_ms
+ * in others.
+ *
+ * \return as kms_enable_key().
+ */
+KMS_API kms_status_t KMS_CALL kms_disable_key(
+    kms_t *kms, const kms_key_request_t *request, kms_error_t *error);
+
+/**
+ * Schedules a key's deletion. Until then it cannot be used, and the deletion can be cancelled;
+ * afterwards the key, its material and its aliases are gone, and nothing that was encrypted under
+ * it can be decrypted.
+ *
+ * \param request  version_id must be NULL
+ * \param info     says when it will be gone, and when it was last used; NULL = not wanted
+ * \return as kms_enable_key(); KMS_INVALID_STATE (pending deletion already).
+ */
+KMS_API kms_status_t KMS_CALL kms_schedule_key_deletion(
+    kms_t *kms, const kms_schedule_request_t *request, kms_key_info_t *info, kms_error_t *error);
+
+/**
+ * Cancels a key's deletion. The key is disabled then; kms_enable_key() lets it work again.
+ *
+ * \return as kms_enable_key(); KMS_INVALID_STATE (not pending deletion).
+ */
+KMS_API kms_status_t KMS_CALL kms_cancel_key_deletion(
+    kms_t *kms, const kms_key_request_t *request, kms_error_t *error);
+
+/**
+ * Says when a key rotates by itself: after a time, after a number of uses, or never. The call that
+ * is past either rotates the key; in however many threads and processes, once.
+ *
+ * \return as kms_enable_key(); KMS_DISABLED; KMS_INVALID_KEY_USAGE (imported material does not
+ *         rotate).
+ */
+KMS_API kms_status_t KMS_CALL kms_set_key_rotation(
+    kms_t *kms, const kms_rotation_request_t *request, kms_error_t *error);
+
+/**
+ * Replaces a key's description.
+ *
+ * \return as kms_enable_key(); KMS_INVALID_STATE (pending deletion).
+ */
+KMS_API kms_status_t KMS_CALL kms_update_key_description(
+    kms_t *kms, const kms_description_request_t *request, kms_error_t *error);
+
+/**
+ * Sets tags on a key; a tag with the same key gets the new value.
+ *
+ * \return as kms_enable_key(); KMS_INVALID_STATE (pending deletion); KMS_LIMIT_EXCEEDED
+ *         (KMS_MAX_TAGS).
+ */
+KMS_API kms_status_t KMS_CALL kms_tag_key(
+    kms_t *kms, const kms_tags_request_t *request, kms_error_t *error);
+
+/**
+ * Takes tags away from a key, by their keys. A tag that is not there is no error.
+ *
+ * \return as kms_enable_key(); KMS_INVALID_STATE (pending deletion).
+ */
+KMS_API kms_status_t KMS_CALL kms_untag_key(
+    kms_t *kms, const kms_tags_request_t *request, kms_error_t *error);
+
+/**
+ * Lists a key's tags in the order of their keys, page by page, as kms_list_keys() does.
+ *
+ * \param request  version_id must be NULL
+ * \param items    items_capacity structs, item_size = sizeof(kms_tag_info_t) bytes apart; required
+ * \param text     takes the strings; required
+ * \return as kms_list_keys(); KMS_NOT_FOUND; KMS_INVALID_GRANT_TOKEN.
+ */
+KMS_API kms_status_t KMS_CALL kms_list_key_tags(
+    kms_t *kms, const kms_key_request_t *request, kms_page_t *page, kms_tag_info_t *items,
+    size_t item_size, size_t items_capacity, kms_buffer_t *text, kms_error_t *error);
+
+/* ----------------------------------------------------------------------------------------------
+ * Versions of keys: rotation by hand, the primary version, destruction; and material that the
+ * caller brings.
+ * ---------------------------------------------------------------------------------------------- */
+
+/**
+ * Gives a key a new version with fresh material and makes it the primary one. Older versions go on
+ * decrypting.
+ *
+ * \param request  version_id must be NULL
+ * \param info     the new version; NULL = not wanted
+ * \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_NOT_FOUND; KMS_DISABLED;
+ *         KMS_INVALID_STATE; KMS_INVALID_KEY_USAGE (imported material does not rotate);
+ *         KMS_LIMIT_EXCEEDED; KMS_READ_ONLY; KMS_INVALID_GRANT_TOKEN; KMS_ACCESS_DENIED;
+ *         KMS_KEY_UNAVAILABLE; KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR; KMS_CORRUPT_STORE.
+ */
+KMS_API kms_status_t KMS_CALL kms_rotate_key(
+    kms_t *kms, const kms_key_request_t *request, kms_version_info_t *info, kms_error_t *error);
+
+/**
+ * Makes another version the primary one.
+ *
+ * \param request  version_id is required
+ * \return as kms_rotate_key(); KMS_INVALID_STATE (also: the version is destroyed or scheduled to
+ *         be).
+ */
+KMS_API kms_status_t KMS_CALL kms_set_primary_version(
+    kms_t *kms, const kms_key_request_t *request, kms_error_t *error);
+
+/**
+ * Describes a version.
+ *
+ * \param request  version_id NULL = the primary version
+ * \param info     required
+ * \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_NOT_FOUND; KMS_INVALID_GRANT_TOKEN;
+ *         KMS_ACCESS_DENIED; KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR; KMS_CORRUPT_STORE.
+ */
+KMS_API kms_status_t KMS_CALL kms_describe_key_version(
+    kms_t *kms, const kms_key_request_t *request, kms_version_info_t *info, kms_error_t *error);
+
+/**
+ * Lists a key's versions by their numbers, page by page, as kms_list_keys() does.
+ *
+ * \param request  version_id must be NULL
+ * \param items    items_capacity structs, item_size = sizeof(kms_version_info_t) bytes apart;
+ *                 required
+ * \param text     no string of a version is long enough to need it; NULL
+ * \return as kms_list_keys(); KMS_NOT_FOUND; KMS_INVALID_GRANT_TOKEN.
+ */
+KMS_API kms_status_t KMS_CALL kms_list_key_versions(
+    kms_t *kms, const kms_key_request_t *request, kms_page_t *page, kms_version_info_t *items,
+    size_t item_size, size_t items_capacity, kms_buffer_t *text, kms_error_t *error);
+
+/**
+ * Schedules the destruction of a version's material. The version cannot be used from now on;
+ * afterwards its material is erased from the store, and nothing that was encrypted under it can be
+ * decrypted. Not for the primary version.
+ *
+ * \param request  version_id is required
+ * \param info     NULL = not wanted
+ * \return as kms_rotate_key(), but for KMS_DISABLED; KMS_INVALID_STATE (the primary version, or
+ *         destroyed or scheduled already).
+ */
+KMS_API kms_status_t KMS_CALL kms_schedule_version_destruction(
+    kms_t *kms, const kms_schedule_request_t *request, kms_version_info_t *info,
+    kms_error_t *error);
+
+/**
+ * Cancels the destruction of a version, which can be used again at once.
+ *
+ * \param request  version_id is required
+ * \return as kms_rotate_key(), but for KMS_DISABLED; KMS_INVALID_STATE (not scheduled, or too
+ *         late).
+ */
+KMS_API kms_status_t KMS_CALL kms_cancel_version_destruction(
+    kms_t *kms, const kms_key_request_t *request, kms_error_t *error);
+
+/**
+ * Imports a key's material: the key is enabled then. Importing again, after deletion or expiry or
+ * to change the expiry, takes the same material only: other material is KMS_INCORRECT_KEY.
+ *
+ * \param request  required
+ * \param info     the version that has the material; NULL = not wanted
+ * \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT (not 32 bytes, an expiry in the past);
+ *         KMS_NOT_FOUND; KMS_INVALID_KEY_USAGE (the key's origin is KMS_ORIGIN_KMS);
+ *         KMS_INVALID_STATE (pending deletion); KMS_INCORRECT_KEY (other material than before);
+ *         KMS_READ_ONLY; KMS_INVALID_GRANT_TOKEN; KMS_ACCESS_DENIED; KMS_DEPENDENCY_TIMEOUT;
+ *         KMS_STORE_ERROR; KMS_CORRUPT_STORE.
+ */
+KMS_API kms_status_t KMS_CALL kms_import_key_material(
+    kms_t *kms, const kms_import_request_t *request, kms_version_info_t *info, kms_error_t *error);
+
+/**
+ * Erases imported material from the store: the key is pending import then.
+ *
+ * \param request  version_id must be NULL
+ * \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_NOT_FOUND; KMS_INVALID_KEY_USAGE (the
+ *         key's origin is KMS_ORIGIN_KMS); KMS_INVALID_STATE (pending deletion); KMS_READ_ONLY;
+ *         KMS_INVALID_GRANT_TOKEN; KMS_ACCESS_DENIED; KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR;
+ *         KMS_CORRUPT_STORE.
+ */
+KMS_API kms_status_t KMS_CALL kms_delete_imported_key_material(
+    kms_t *kms, const kms_key_request_t *request, kms_error_t *error);
 
 /* ----------------------------------------------------------------------------------------------
  * Data keys, payloads and random bytes: the calls of the hot path.
@@ -931,6 +1413,70 @@ KMS_API kms_status_t KMS_CALL kms_decrypt(
  */
 KMS_API kms_status_t KMS_CALL kms_generate_random(
     kms_t *kms, const kms_random_request_t *request, kms_buffer_t *random, kms_error_t *error);
+
+/* ----------------------------------------------------------------------------------------------
+ * Re-encryption: from one key, version and context to another, the plaintext staying inside the
+ * library.
+ * ---------------------------------------------------------------------------------------------- */
+
+/**
+ * Decrypts a ciphertext and encrypts what was in it anew, under another key, version, AAD or
+ * context. The plaintext never leaves the library.
+ *
+ * \param ciphertext   the new one, as long as the old one; required
+ * \param iv           its IV; NULL = not wanted
+ * \param source_info  key and version of the old one; NULL = not wanted
+ * \param info         key and version of the new one; NULL = not wanted
+ * \return as kms_decrypt() for the source and as kms_encrypt() for the destination.
+ */
+KMS_API kms_status_t KMS_CALL kms_re_encrypt(
+    kms_t *kms, const kms_re_encrypt_request_t *request, kms_buffer_t *ciphertext,
+    kms_buffer_t *iv, kms_data_key_info_t *source_info, kms_data_key_info_t *info,
+    kms_error_t *error);
+
+/* ----------------------------------------------------------------------------------------------
+ * Care for a store: a new root key, backups, verification.
+ * ---------------------------------------------------------------------------------------------- */
+
+/**
+ * Reseals the whole store under a new root key, in one transaction: a crash leaves it under the old
+ * or the new one.
+ *
+ * This handle goes on working; so do new ones with the new root key. Handles of other processes get
+ * KMS_WRONG_ROOT_KEY within max_staleness_ms and have to open the store anew. A backup made before
+ * still needs the old root key.
+ *
+ * \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_READ_ONLY; KMS_ACCESS_DENIED;
+ *         KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR; KMS_CORRUPT_STORE (a damaged store is not
+ *         resealed); KMS_OUT_OF_MEMORY.
+ */
+KMS_API kms_status_t KMS_CALL kms_rekey(
+    kms_t *kms, const kms_rekey_request_t *request, kms_error_t *error);
+
+/**
+ * Writes a consistent copy of the store while it is in use; it opens with the same root key.
+ *
+ * \return KMS_OK; KMS_INVALID_ARGUMENT; KMS_ALREADY_EXISTS (a file is there); KMS_UNSUPPORTED (a
+ *         store in memory); KMS_ACCESS_DENIED; KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR.
+ */
+KMS_API kms_status_t KMS_CALL kms_backup(
+    kms_t *kms, const kms_backup_request_t *request, kms_error_t *error);
+
+/**
+ * Verifies the store step by step: every seal, every sum, every reference. Each call checks some
+ * keys and lists the damages found in them; call again while page->more is 1. No damage in any call
+ * means that the store is whole.
+ *
+ * \param page   KMS_PAGE_INIT for the first step, then what the last call left; required. items_len
+ *               counts damages
+ * \param items  items_capacity structs, item_size = sizeof(kms_damage_info_t) bytes apart; required
+ * \param text   takes the descriptions; NULL = not wanted
+ * \return KMS_OK (damages are items, not errors); KMS_INVALID_ARGUMENT; KMS_BUFFER_TOO_SMALL;
+ *         KMS_ACCESS_DENIED; KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR.
+ */
+KMS_API kms_status_t KMS_CALL kms_verify(
+    kms_t *kms, const kms_verify_request_t *request, kms_page_t *page, kms_damage_info_t *items,
+    size_t item_size, size_t items_capacity, kms_buffer_t *text, kms_error_t *error);
 
 /* ----------------------------------------------------------------------------------------------
  * What needs no key: statistics, names, sizes, versions, wiping.
@@ -1065,6 +1611,11 @@ KMS_API size_t KMS_CALL kms_struct_size(const char *name);
  *   uint32_t reserved                                   84       4        48       4
  *   sizeof                                                      88                52
  *
+ * kms_tag_t                                                64 bits           32 bits
+ *   const char *key                                      0       8         0       4
+ *   const char *value                                    8       8         4       4
+ *   sizeof                                                      16                 8
+ *
  * kms_create_key_request_t                                 64 bits           32 bits
  *   size_t struct_size                                   0       8         0       4
  *   const char *key_id                                   8       8         4       4
@@ -1074,7 +1625,11 @@ KMS_API size_t KMS_CALL kms_struct_size(const char *name);
  *   uint32_t origin                                     36       4        20       4
  *   uint32_t flags                                      40       4        24       4
  *   uint32_t reserved                                   44       4        28       4
- *   sizeof                                                      48                32
+ *   uint64_t rotate_after_uses                          48       8        32       8
+ *   const kms_tag_t *tags                               56       8        40       4
+ *   size_t tags_len                                     64       8        44       4
+ *   kms_bytes_t key_uuid                                72      16        48       8
+ *   sizeof                                                      88                56
  *
  * kms_key_request_t                                        64 bits           32 bits
  *   size_t struct_size                                   0       8         0       4
@@ -1100,7 +1655,15 @@ KMS_API size_t KMS_CALL kms_struct_size(const char *name);
  *   uint32_t origin                                    176       4       168       4
  *   uint32_t rotation_period_s                         180       4       172       4
  *   kms_span_t description                             184       8       176       8
- *   sizeof                                                     192               184
+ *   int64_t deletion_at                                192       8       184       8
+ *   int64_t next_rotation_at                           200       8       192       8
+ *   uint64_t rotate_after_uses                         208       8       200       8
+ *   uint64_t uses_sealed                               216       8       208       8
+ *   uint64_t uses_opened                               224       8       216       8
+ *   int64_t last_used_at                               232       8       224       8
+ *   int64_t material_expires_at                        240       8       232       8
+ *   uint8_t key_uuid[16]                               248      16       240      16
+ *   sizeof                                                     264               256
  *
  * kms_list_keys_request_t                                  64 bits           32 bits
  *   size_t struct_size                                   0       8         0       4
@@ -1131,6 +1694,85 @@ KMS_API size_t KMS_CALL kms_struct_size(const char *name);
  *   size_t reserved2                                   336       8       332       4
  *   int64_t created_at                                 344       8       336       8
  *   sizeof                                                     352               344
+ *
+ * kms_alias_request_t                                      64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *alias                                    8       8         4       4
+ *   uint32_t flags                                      16       4         8       4
+ *   uint32_t reserved                                   20       4        12       4
+ *   sizeof                                                      24                16
+ *
+ * kms_schedule_request_t                                   64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *key_id                                   8       8         4       4
+ *   const char *version_id                              16       8         8       4
+ *   const char *const *grant_tokens                     24       8        12       4
+ *   size_t grant_tokens_len                             32       8        16       4
+ *   uint32_t waiting_days                               40       4        20       4
+ *   uint32_t flags                                      44       4        24       4
+ *   sizeof                                                      48                28
+ *
+ * kms_rotation_request_t                                   64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *key_id                                   8       8         4       4
+ *   const char *const *grant_tokens                     16       8         8       4
+ *   size_t grant_tokens_len                             24       8        12       4
+ *   uint64_t rotate_after_uses                          32       8        16       8
+ *   uint32_t rotation_period_s                          40       4        24       4
+ *   uint32_t flags                                      44       4        28       4
+ *   sizeof                                                      48                32
+ *
+ * kms_description_request_t                                64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *key_id                                   8       8         4       4
+ *   const char *description                             16       8         8       4
+ *   uint32_t flags                                      24       4        12       4
+ *   uint32_t reserved                                   28       4        16       4
+ *   sizeof                                                      32                20
+ *
+ * kms_tags_request_t                                       64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *key_id                                   8       8         4       4
+ *   const kms_tag_t *tags                               16       8         8       4
+ *   size_t tags_len                                     24       8        12       4
+ *   uint32_t flags                                      32       4        16       4
+ *   uint32_t reserved                                   36       4        20       4
+ *   sizeof                                                      40                24
+ *
+ * kms_tag_info_t                                           64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   kms_span_t key                                       8       8         4       8
+ *   kms_span_t value                                    16       8        12       8
+ *   sizeof                                                      24                20
+ *
+ * kms_version_info_t                                       64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   char key_id[65]                                      8      65         4      65
+ *   char version_id[65]                                 73      65        69      65
+ *   char reserved0[2]                                  138       2       134       2
+ *   uint32_t version_number                            140       4       136       4
+ *   uint32_t state                                     144       4       140       4
+ *   uint32_t algorithm                                 148       4       144       4
+ *   uint32_t is_primary                                152       4       148       4
+ *   uint32_t reserved1                                 156       4       152       4
+ *   size_t reserved2                                   160       8       156       4
+ *   int64_t created_at                                 168       8       160       8
+ *   int64_t destruction_at                             176       8       168       8
+ *   uint64_t uses_sealed                               184       8       176       8
+ *   uint64_t uses_opened                               192       8       184       8
+ *   int64_t last_used_at                               200       8       192       8
+ *   sizeof                                                     208               200
+ *
+ * kms_import_request_t                                     64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *key_id                                   8       8         4       4
+ *   kms_bytes_t material                                16      16         8       8
+ *   const char *const *grant_tokens                     32       8        16       4
+ *   size_t grant_tokens_len                             40       8        20       4
+ *   int64_t expires_at                                  48       8        24       8
+ *   uint32_t version_number                             56       4        32       4
+ *   uint32_t flags                                      60       4        36       4
+ *   sizeof                                                      64                40
  *
  * kms_data_key_request_t                                   64 bits           32 bits
  *   size_t struct_size                                   0       8         0       4
@@ -1190,6 +1832,57 @@ KMS_API size_t KMS_CALL kms_struct_size(const char *name);
  *   uint32_t algorithm                                 176       4       172       4
  *   uint32_t version_number                            180       4       176       4
  *   sizeof                                                     184               180
+ *
+ * kms_re_encrypt_request_t                                 64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   kms_bytes_t ciphertext                               8      16         4       8
+ *   kms_bytes_t source_iv                               24      16        12       8
+ *   const char *source_key_id                           40       8        20       4
+ *   kms_bytes_t source_aad                              48      16        24       8
+ *   const kms_context_entry_t *source_context           64       8        32       4
+ *   size_t source_context_len                           72       8        36       4
+ *   const char *destination_key_id                      80       8        40       4
+ *   const char *destination_version_id                  88       8        44       4
+ *   kms_bytes_t destination_aad                         96      16        48       8
+ *   const kms_context_entry_t *destination_context       112       8        56       4
+ *   size_t destination_context_len                     120       8        60       4
+ *   const char *const *grant_tokens                    128       8        64       4
+ *   size_t grant_tokens_len                            136       8        68       4
+ *   uint32_t flags                                     144       4        72       4
+ *   uint32_t reserved                                  148       4        76       4
+ *   sizeof                                                     152                80
+ *
+ * kms_rekey_request_t                                      64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   kms_bytes_t root_key                                 8      16         4       8
+ *   kms_bytes_t passphrase                              24      16        12       8
+ *   const char *root_key_uri                            40       8        20       4
+ *   uint32_t flags                                      48       4        24       4
+ *   uint32_t reserved                                   52       4        28       4
+ *   sizeof                                                      56                32
+ *
+ * kms_backup_request_t                                     64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *path                                     8       8         4       4
+ *   uint32_t flags                                      16       4         8       4
+ *   uint32_t reserved                                   20       4        12       4
+ *   sizeof                                                      24                16
+ *
+ * kms_verify_request_t                                     64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   uint32_t flags                                       8       4         4       4
+ *   uint32_t reserved                                   12       4         8       4
+ *   sizeof                                                      16                12
+ *
+ * kms_damage_info_t                                        64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   uint32_t row_kind                                    8       4         4       4
+ *   uint32_t reserved                                   12       4         8       4
+ *   char row_id[65]                                     16      65        12      65
+ *   char key_id[65]                                     81      65        77      65
+ *   char reserved0[6]                                  146       6       142       6
+ *   kms_span_t problem                                 152       8       148       8
+ *   sizeof                                                     160               156
  *
  * kms_stats_request_t                                      64 bits           32 bits
  *   size_t struct_size                                   0       8         0       4

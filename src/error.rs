@@ -60,7 +60,7 @@ pub enum Error {
     BufferTooSmall(&'static str),
     #[error("{} {name:?} was not found", noun(.what))]
     NotFound { what: Detail, name: String },
-    #[error("there is no key store at {0:?}; KMS_OPEN_CREATE makes one")]
+    #[error("options.store: there is no key store at {0:?}; KMS_OPEN_CREATE makes one")]
     StoreNotFound(String),
     #[error("{} {name:?} already exists", noun(.what))]
     AlreadyExists { what: Detail, name: String },
@@ -77,6 +77,8 @@ pub enum Error {
     InvalidCiphertext,
     #[error("the ciphertext was made under another key than key_id names")]
     IncorrectKey,
+    #[error("request.material: is not the material that the key had before")]
+    OtherMaterial,
     #[error("{0}")]
     LimitExceeded(String),
     #[error("the key cannot be had now: {0}")]
@@ -89,9 +91,11 @@ pub enum Error {
     CorruptStore(String),
     #[error("the root key is not the one this store was made with")]
     WrongRootKey,
+    #[error("the store was given another root key; open it again with that one")]
+    Rekeyed,
     #[error("{0}")]
     Unsupported(Cow<'static, str>),
-    #[error("{what}: not enough memory")]
+    #[error("{what} cannot be had")]
     OutOfMemory { what: &'static str, native_code: i64 },
     #[error("internal error: {0}")]
     Internal(&'static str),
@@ -135,13 +139,13 @@ impl Error {
             Error::InvalidKeyUsage(_) => Status::InvalidKeyUsage,
             Error::InvalidGrantToken => Status::InvalidGrantToken,
             Error::InvalidCiphertext => Status::InvalidCiphertext,
-            Error::IncorrectKey => Status::IncorrectKey,
+            Error::IncorrectKey | Error::OtherMaterial => Status::IncorrectKey,
             Error::LimitExceeded(_) => Status::LimitExceeded,
             Error::KeyUnavailable(_) => Status::KeyUnavailable,
             Error::DependencyTimeout(_) => Status::DependencyTimeout,
             Error::Store { .. } => Status::StoreError,
             Error::CorruptStore(_) => Status::CorruptStore,
-            Error::WrongRootKey => Status::WrongRootKey,
+            Error::WrongRootKey | Error::Rekeyed => Status::WrongRootKey,
             Error::Unsupported(_) => Status::Unsupported,
             Error::OutOfMemory { .. } => Status::OutOfMemory,
             Error::Internal(_) => Status::Internal,

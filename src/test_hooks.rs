@@ -2,6 +2,7 @@
 //! library otherwise never shows, so that tests can open its ciphertexts with other software.
 
 use std::cell::Cell;
+use std::sync::atomic::AtomicU64;
 
 use crate::capi::types::kms_t;
 use crate::crypto::blob::HEADER_SIZE;
@@ -39,3 +40,6 @@ pub fn material(kms: &kms_t, key_id: &str, version: u32) -> Result<ExportedVersi
     let material = version.material.as_ref().ok_or(Error::Internal("a destroyed version"))?;
     Ok(ExportedVersion { header: version.header, material: *material.bytes() })
 }
+
+/// Seconds that the clocks of this process are put forward, for waiting periods of days.
+pub static SECONDS_AHEAD: AtomicU64 = AtomicU64::new(0);

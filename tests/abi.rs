@@ -5,10 +5,15 @@ use std::collections::BTreeMap;
 use std::mem::{offset_of, size_of};
 
 use kms::capi::about::*;
+use kms::capi::aliases::*;
+use kms::capi::care::*;
 use kms::capi::data::*;
 use kms::capi::keys::*;
+use kms::capi::lifecycle::*;
 use kms::capi::open::*;
+use kms::capi::re_encrypt::*;
 use kms::capi::types::*;
+use kms::capi::versions::*;
 
 mod support;
 use support::{STRICT, cc, committed_header, root, run, run_program, temp_dir, write};
@@ -129,16 +134,45 @@ fn rust_layouts() -> Layouts {
         }
         kms_create_key_request_t {
             struct_size, key_id, description, alias, rotation_period_s, origin, flags, reserved,
+            rotate_after_uses, tags, tags_len, key_uuid,
         }
+        kms_tag_t { key, value }
         kms_key_request_t { struct_size, key_id, version_id, grant_tokens, grant_tokens_len, flags, reserved }
         kms_key_info_t {
             struct_size, key_id, reserved0, state, primary_version_id, reserved1, reserved2, created_at,
-            primary_version_number, versions_len, origin, rotation_period_s, description,
+            primary_version_number, versions_len, origin, rotation_period_s, description, deletion_at,
+            next_rotation_at, rotate_after_uses, uses_sealed, uses_opened, last_used_at, material_expires_at, key_uuid,
         }
         kms_list_keys_request_t { struct_size, flags, reserved }
         kms_create_alias_request_t { struct_size, alias, key_id, flags, reserved }
         kms_list_aliases_request_t { struct_size, key_id, flags, reserved }
         kms_alias_info_t { struct_size, alias, key_id, reserved0, reserved2, created_at }
+        kms_alias_request_t { struct_size, alias, flags, reserved }
+        kms_schedule_request_t {
+            struct_size, key_id, version_id, grant_tokens, grant_tokens_len, waiting_days, flags,
+        }
+        kms_rotation_request_t {
+            struct_size, key_id, grant_tokens, grant_tokens_len, rotate_after_uses, rotation_period_s, flags,
+        }
+        kms_description_request_t { struct_size, key_id, description, flags, reserved }
+        kms_tags_request_t { struct_size, key_id, tags, tags_len, flags, reserved }
+        kms_tag_info_t { struct_size, key, value }
+        kms_version_info_t {
+            struct_size, key_id, version_id, reserved0, version_number, state, algorithm, is_primary, reserved1,
+            reserved2, created_at, destruction_at, uses_sealed, uses_opened, last_used_at,
+        }
+        kms_import_request_t {
+            struct_size, key_id, material, grant_tokens, grant_tokens_len, expires_at, version_number, flags,
+        }
+        kms_re_encrypt_request_t {
+            struct_size, ciphertext, source_iv, source_key_id, source_aad, source_context, source_context_len,
+            destination_key_id, destination_version_id, destination_aad, destination_context, destination_context_len,
+            grant_tokens, grant_tokens_len, flags, reserved,
+        }
+        kms_rekey_request_t { struct_size, root_key, passphrase, root_key_uri, flags, reserved }
+        kms_backup_request_t { struct_size, path, flags, reserved }
+        kms_verify_request_t { struct_size, flags, reserved }
+        kms_damage_info_t { struct_size, row_kind, reserved, row_id, key_id, reserved0, problem }
         kms_data_key_request_t {
             struct_size, key_id, version_id, key_spec, number_of_bytes, aad, context, context_len, grant_tokens,
             grant_tokens_len, flags, reserved,

@@ -15,11 +15,16 @@ use std::ptr::null_mut;
 
 use handle::{Bound, Decrypt, Handle, Open, UNTOUCHED, bytes, outcome, zeroed};
 use kms::capi::about::*;
+use kms::capi::aliases::*;
+use kms::capi::care::*;
 use kms::capi::constants::*;
 use kms::capi::data::*;
 use kms::capi::keys::*;
+use kms::capi::lifecycle::*;
 use kms::capi::open::*;
+use kms::capi::re_encrypt::*;
 use kms::capi::types::*;
+use kms::capi::versions::*;
 use kms::crypto::aad::Aad;
 use kms::engine::{self, DataKeyRequest, GrantTokens};
 use kms::root::RootKeySource;
@@ -46,6 +51,57 @@ fn sized<T>() -> T {
         let mut value: T = zeroed();
         (&raw mut value).cast::<usize>().write(size_of::<T>());
         value
+    }
+}
+
+/// A request on the key of this test.
+fn key_request(flags: u32) -> kms_key_request_t {
+    let mut request: kms_key_request_t = sized();
+    (request.key_id, request.flags) = (KEY.as_ptr(), flags);
+    request
+}
+
+fn schedule_request() -> kms_schedule_request_t {
+    let mut request: kms_schedule_request_t = sized();
+    (request.key_id, request.flags) = (KEY.as_ptr(), KMS_DRY_RUN);
+    request
+}
+
+fn tags_request() -> kms_tags_request_t {
+    let mut request: kms_tags_request_t = sized();
+    (request.key_id, request.flags) = (KEY.as_ptr(), KMS_DRY_RUN);
+    request
+}
+
+/// An operation that takes a key and nothing more.
+macro_rules! on_key {
+    ($name:ident) => {
+        Status(|kms, error| unsafe { $name(kms, &key_request(KMS_DRY_RUN), error) })
+    };
+}
+
+/// What an export answers to the calls below when nothing panics. Changes are dry runs, and some are refused.
+fn expected(name: &str) -> kms_status_t {
+    match name {
+        "kms_decrypt" | "kms_re_encrypt" => KMS_INVALID_CIPHERTEXT,
+        "kms_enable_key"
+        | "kms_disable_key"
+        | "kms_rotate_key"
+        | "kms_schedule_key_deletion"
+        | "kms_set_key_rotation"
+        | "kms_update_key_description"
+        | "kms_tag_key"
+        | "kms_untag_key"
+        | "kms_rekey" => KMS_DRY_RUN_OK,
+        "kms_cancel_key_deletion" => KMS_INVALID_STATE,
+        "kms_set_primary_version"
+        | "kms_cancel_version_destruction"
+        | "kms_schedule_version_destruction"
+        | "kms_import_key_material" => KMS_INVALID_ARGUMENT,
+        "kms_delete_imported_key_material" => KMS_INVALID_KEY_USAGE,
+        "kms_update_alias" | "kms_delete_alias" => KMS_NOT_FOUND,
+        "kms_backup" => KMS_UNSUPPORTED,
+        _ => KMS_OK,
     }
 }
 
@@ -207,6 +263,129 @@ fn exports() -> Vec<(&'static str, Export)> {
                 status
             }),
         ),
+        ("kms_enable_key", on_key!(kms_enable_key)),
+        ("kms_disable_key", on_key!(kms_disable_key)),
+        ("kms_cancel_key_deletion", on_key!(kms_cancel_key_deletion)),
+        ("kms_set_primary_version", on_key!(kms_set_primary_version)),
+        ("kms_cancel_version_destruction", on_key!(kms_cancel_version_destruction)),
+        ("kms_delete_imported_key_material", on_key!(kms_delete_imported_key_material)),
+        (
+            "kms_rotate_key",
+            Status(|kms, error| unsafe { kms_rotate_key(kms, &key_request(KMS_DRY_RUN), null_mut(), error) }),
+        ),
+        (
+            "kms_describe_key_version",
+            Status(|kms, error| unsafe {
+                kms_describe_key_version(kms, &key_request(0), &mut sized(), error)
+            }),
+        ),
+        (
+            "kms_schedule_key_deletion",
+            Status(|kms, error| unsafe {
+                kms_schedule_key_deletion(kms, &schedule_request(), null_mut(), error)
+            }),
+        ),
+        (
+            "kms_schedule_version_destruction",
+            Status(|kms, error| unsafe {
+                kms_schedule_version_destruction(kms, &schedule_request(), null_mut(), error)
+            }),
+        ),
+        (
+            "kms_set_key_rotation",
+            Status(|kms, error| unsafe {
+                let mut request: kms_rotation_request_t = sized();
+                (request.key_id, request.flags) = (KEY.as_ptr(), KMS_DRY_RUN);
+                kms_set_key_rotation(kms, &request, error)
+            }),
+        ),
+        (
+            "kms_update_key_description",
+            Status(|kms, error| unsafe {
+                let mut request: kms_description_request_t = sized();
+                (request.key_id, request.flags) = (KEY.as_ptr(), KMS_DRY_RUN);
+                kms_update_key_description(kms, &request, error)
+            }),
+        ),
+        ("kms_tag_key", Status(|kms, error| unsafe { kms_tag_key(kms, &tags_request(), error) })),
+        ("kms_untag_key", Status(|kms, error| unsafe { kms_untag_key(kms, &tags_request(), error) })),
+        (
+            "kms_list_key_tags",
+            Status(|kms, error| unsafe {
+                let (mut page, mut item) = (sized::<kms_page_t>(), sized::<kms_tag_info_t>());
+                let mut memory = [UNTOUCHED; 8];
+                let (text, size) = (&mut buffer(&mut memory), size_of_val(&item));
+                kms_list_key_tags(kms, &key_request(0), &mut page, &mut item, size, 1, text, error)
+            }),
+        ),
+        (
+            "kms_list_key_versions",
+            Status(|kms, error| unsafe {
+                let (mut page, mut item) = (sized::<kms_page_t>(), sized::<kms_version_info_t>());
+                let size = size_of_val(&item);
+                kms_list_key_versions(kms, &key_request(0), &mut page, &mut item, size, 1, null_mut(), error)
+            }),
+        ),
+        (
+            "kms_import_key_material",
+            Status(|kms, error| unsafe {
+                let mut request: kms_import_request_t = sized();
+                request.key_id = KEY.as_ptr();
+                kms_import_key_material(kms, &request, null_mut(), error)
+            }),
+        ),
+        (
+            "kms_update_alias",
+            Status(|kms, error| unsafe {
+                let mut request: kms_create_alias_request_t = sized();
+                (request.alias, request.key_id) = (ALIAS.as_ptr(), KEY.as_ptr());
+                kms_update_alias(kms, &request, error)
+            }),
+        ),
+        (
+            "kms_delete_alias",
+            Status(|kms, error| unsafe {
+                let mut request: kms_alias_request_t = sized();
+                request.alias = ALIAS.as_ptr();
+                kms_delete_alias(kms, &request, error)
+            }),
+        ),
+        (
+            "kms_re_encrypt",
+            Status(|kms, error| unsafe {
+                let mut request: kms_re_encrypt_request_t = sized();
+                (request.ciphertext, request.destination_key_id) = (bytes(b"no ciphertext"), KEY.as_ptr());
+                let mut memory = [UNTOUCHED; 32];
+                let out = &mut buffer(&mut memory);
+                let status = kms_re_encrypt(kms, &request, out, null_mut(), null_mut(), null_mut(), error);
+                check_memory(status, &memory);
+                status
+            }),
+        ),
+        (
+            "kms_rekey",
+            Status(|kms, error| unsafe {
+                let mut request: kms_rekey_request_t = sized();
+                (request.root_key, request.flags) = (bytes(&[2; 32]), KMS_DRY_RUN);
+                kms_rekey(kms, &request, error)
+            }),
+        ),
+        (
+            "kms_backup",
+            Status(|kms, error| unsafe {
+                let mut request: kms_backup_request_t = sized();
+                request.path = c"/never/made".as_ptr();
+                kms_backup(kms, &request, error)
+            }),
+        ),
+        (
+            "kms_verify",
+            Status(|kms, error| unsafe {
+                let (mut page, mut item) = (sized::<kms_page_t>(), sized::<kms_damage_info_t>());
+                let size = size_of_val(&item);
+                kms_verify(kms, &sized(), &mut page, &mut item, size, 1, null_mut(), error)
+            }),
+        ),
         (
             "kms_stats",
             Status(|kms, error| unsafe {
@@ -301,8 +480,7 @@ fn panic_inside(name: &str) {
         handle.generate("panics", 32, Bound::Nothing).expect("a data key");
     }
     if let Status(call) = export {
-        let expected = if *name == "kms_decrypt" { KMS_INVALID_CIPHERTEXT } else { KMS_OK };
-        assert_eq!(call(handle.as_ptr(), null_mut()), expected, "{name} after the panic");
+        assert_eq!(call(handle.as_ptr(), null_mut()), expected(name), "{name} after the panic");
     }
 }
 
@@ -377,14 +555,7 @@ fn a_panic_in_the_middle_of_an_operation_breaks_no_lane() {
         timeout_ms: 0,
     })
     .expect("a store");
-    let create = engine::CreateKeyRequest {
-        key_id: Some("panics"),
-        description: None,
-        alias: None,
-        rotation_period_s: 0,
-        origin: 0,
-        flags: 0,
-    };
+    let create = engine::CreateKeyRequest { key_id: Some("panics"), ..engine::CreateKeyRequest::default() };
     kms.create_key(&create).expect("a key");
     let request = DataKeyRequest {
         key_id: "panics",

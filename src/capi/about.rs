@@ -7,7 +7,7 @@ use super::guard::guard;
 use super::input::{self, Extensible};
 use super::items::Info;
 use super::types::*;
-use super::{data, keys, open};
+use super::{aliases, care, data, keys, lifecycle, open, re_encrypt, versions};
 
 use crate::crypto;
 
@@ -228,10 +228,24 @@ fn struct_size(name: &str) -> usize {
         "kms_create_key_request_t" => size_of::<keys::kms_create_key_request_t>(),
         "kms_key_request_t" => size_of::<keys::kms_key_request_t>(),
         "kms_key_info_t" => size_of::<keys::kms_key_info_t>(),
+        "kms_tag_t" => size_of::<keys::kms_tag_t>(),
         "kms_list_keys_request_t" => size_of::<keys::kms_list_keys_request_t>(),
-        "kms_create_alias_request_t" => size_of::<keys::kms_create_alias_request_t>(),
-        "kms_list_aliases_request_t" => size_of::<keys::kms_list_aliases_request_t>(),
-        "kms_alias_info_t" => size_of::<keys::kms_alias_info_t>(),
+        "kms_create_alias_request_t" => size_of::<aliases::kms_create_alias_request_t>(),
+        "kms_list_aliases_request_t" => size_of::<aliases::kms_list_aliases_request_t>(),
+        "kms_alias_info_t" => size_of::<aliases::kms_alias_info_t>(),
+        "kms_alias_request_t" => size_of::<aliases::kms_alias_request_t>(),
+        "kms_schedule_request_t" => size_of::<lifecycle::kms_schedule_request_t>(),
+        "kms_rotation_request_t" => size_of::<lifecycle::kms_rotation_request_t>(),
+        "kms_description_request_t" => size_of::<lifecycle::kms_description_request_t>(),
+        "kms_tags_request_t" => size_of::<lifecycle::kms_tags_request_t>(),
+        "kms_tag_info_t" => size_of::<lifecycle::kms_tag_info_t>(),
+        "kms_version_info_t" => size_of::<versions::kms_version_info_t>(),
+        "kms_import_request_t" => size_of::<versions::kms_import_request_t>(),
+        "kms_re_encrypt_request_t" => size_of::<re_encrypt::kms_re_encrypt_request_t>(),
+        "kms_rekey_request_t" => size_of::<care::kms_rekey_request_t>(),
+        "kms_backup_request_t" => size_of::<care::kms_backup_request_t>(),
+        "kms_verify_request_t" => size_of::<care::kms_verify_request_t>(),
+        "kms_damage_info_t" => size_of::<care::kms_damage_info_t>(),
         "kms_stats_request_t" => size_of::<kms_stats_request_t>(),
         "kms_stats_t" => size_of::<kms_stats_t>(),
         _ => 0,

@@ -107,6 +107,11 @@ pub const KMS_KEY_STATE_DISABLED: u32 = 2;
 pub const KMS_KEY_STATE_PENDING_DELETION: u32 = 3;
 pub const KMS_KEY_STATE_PENDING_IMPORT: u32 = 4;
 
+/// kms_version_info_t.state.
+pub const KMS_VERSION_STATE_ENABLED: u32 = 1;
+pub const KMS_VERSION_STATE_PENDING_DESTRUCTION: u32 = 2;
+pub const KMS_VERSION_STATE_DESTROYED: u32 = 3;
+
 /// kms_create_key_request_t.origin: the library generates the material.
 pub const KMS_ORIGIN_KMS: u32 = 0;
 /// The caller imports the material.
@@ -145,6 +150,18 @@ pub const KMS_MAX_DATA_KEYS: usize = 65536;
 pub const KMS_MAX_RANDOM_SIZE: usize = 65536;
 /// Most bytes of a key's description.
 pub const KMS_MAX_DESCRIPTION_SIZE: usize = 8192;
+/// Most tags of a key.
+pub const KMS_MAX_TAGS: usize = 50;
+/// Most characters of a tag's key.
+pub const KMS_MAX_TAG_KEY: usize = 128;
+/// Most characters of a tag's value.
+pub const KMS_MAX_TAG_VALUE: usize = 256;
+/// Least days before a key that is scheduled for deletion is gone (AWS: ScheduleKeyDeletion).
+pub const KMS_MIN_DELETION_DAYS: u32 = 7;
+/// Least days before a version's material is destroyed.
+pub const KMS_MIN_DESTRUCTION_DAYS: u32 = 1;
+/// Most days of either, and the default.
+pub const KMS_MAX_WAITING_DAYS: u32 = 30;
 /// Most grant tokens of one request.
 pub const KMS_MAX_GRANT_TOKENS: usize = 10;
 /// Bytes of a key id or version id, terminating NUL included.

@@ -5,6 +5,8 @@ use std::mem::MaybeUninit;
 
 use smallvec::SmallVec;
 
+use super::constants::{KMS_MAX_GRANT_TOKENS, KMS_MAX_TAGS};
+use super::keys::kms_tag_t;
 use super::types::{kms_bytes_t, kms_context_entry_t, kms_t};
 use crate::crypto::aad::{Aad, Context};
 use crate::engine::{GrantTokens, Kms};
@@ -160,6 +162,43 @@ pub(super) unsafe fn aad<'a>(
 }
 
 /// # Safety
+/// `tags` points to `len` entries of NUL-terminated strings.
+pub(super) unsafe fn tags<'a>(tags: *const kms_tag_t, len: usize) -> Result<Vec<(&'a str, &'a str)>> {
+    // SAFETY: promised by the caller.
+    let values = unsafe { tag_entries(tags, len) }?.into_iter().map(|tag| {
+        // SAFETY: promised by the caller.
+        let value = unsafe { required_str("request.tags[].value", tag.value) }?;
+        // SAFETY: promised by the caller.
+        Ok((unsafe { required_str("request.tags[].key", tag.key) }?, value))
+    });
+    values.collect()
+}
+
+/// # Safety
+/// `tags` points to `len` entries whose keys are NUL-terminated strings.
+pub(super) unsafe fn tag_keys<'a>(tags: *const kms_tag_t, len: usize) -> Result<Vec<&'a str>> {
+    // SAFETY: promised by the caller.
+    let entries = unsafe { tag_entries(tags, len) }?;
+    // SAFETY: promised by the caller.
+    entries.into_iter().map(|tag| unsafe { required_str("request.tags[].key", tag.key) }).collect()
+}
+
+/// # Safety
+/// `tags` points to `len` entries.
+unsafe fn tag_entries(tags: *const kms_tag_t, len: usize) -> Result<Vec<kms_tag_t>> {
+    if len > KMS_MAX_TAGS {
+        return Err(Error::argument(format!(
+            "request.tags_len: is {len}, at most {KMS_MAX_TAGS} are allowed"
+        )));
+    }
+    if len > 0 && tags.is_null() {
+        return Err(Error::argument(format!("request.tags: is NULL, but tags_len is {len}")));
+    }
+    // SAFETY: index < len entries, promised by the caller.
+    Ok((0..len).map(|index| unsafe { tags.add(index).read_unaligned() }).collect())
+}
+
+/// # Safety
 /// `tokens` points to `len` NUL-terminated strings.
 pub(super) unsafe fn grant_tokens<'a>(tokens: *const *const c_char, len: usize) -> Result<GrantTokens<'a>> {
     let mut list = GrantTokens::new();
@@ -169,10 +208,10 @@ pub(super) unsafe fn grant_tokens<'a>(tokens: *const *const c_char, len: usize) 
     if tokens.is_null() {
         return Err(Error::argument(format!("request.grant_tokens: is NULL, but grant_tokens_len is {len}")));
     }
-    if len > super::constants::KMS_MAX_GRANT_TOKENS {
+    if len > KMS_MAX_GRANT_TOKENS {
         return Err(Error::argument(format!(
             "request.grant_tokens_len: is {len}, at most {} are allowed",
-            super::constants::KMS_MAX_GRANT_TOKENS
+            KMS_MAX_GRANT_TOKENS
         )));
     }
     for index in 0..len {

@@ -4,16 +4,21 @@
 use std::ffi::c_char;
 
 use super::about::kms_stats_t;
+use super::aliases::kms_alias_info_t;
+use super::care::kms_damage_info_t;
 use super::constants::KMS_ALGORITHM_XAES_256_GCM;
 use super::data::kms_data_key_info_t;
 use super::guard::copy_text;
 use super::input::{self, Extensible, struct_size};
-use super::keys::{kms_alias_info_t, kms_key_info_t};
+use super::keys::kms_key_info_t;
+use super::lifecycle::kms_tag_info_t;
 use super::output::check_memory;
 use super::types::{kms_buffer_t, kms_page_t, kms_span_t};
+use super::versions::kms_version_info_t;
 use crate::crypto::uuid;
-use crate::engine::{AliasInfo, KeyInfo, ListPage, Listed, Served, Stats};
+use crate::engine::{AliasInfo, KeyInfo, ListPage, Listed, Served, Stats, TagInfo, VersionInfo};
 use crate::error::{Error, Result};
+use crate::store::verify::Damage;
 
 /// An info struct of the caller: its size is checked before the operation, its fields are written after it.
 pub(super) struct Info<T> {
@@ -95,6 +100,14 @@ impl Info<kms_key_info_t> {
     }
 }
 
+impl Info<kms_version_info_t> {
+    pub fn version(&self, version: &VersionInfo) {
+        if !self.place.is_null() {
+            self.write(&version_info(version));
+        }
+    }
+}
+
 impl Info<kms_stats_t> {
     pub fn stats(&self, stats: &Stats) {
         let mut info = kms_stats_t {
@@ -145,9 +158,40 @@ fn key_info(key: &KeyInfo, description: kms_span_t) -> kms_key_info_t {
         origin: key.origin as u32,
         rotation_period_s: key.rotation_period_s,
         description,
+        deletion_at: key.deletion_at,
+        next_rotation_at: key.next_rotation_at,
+        rotate_after_uses: key.rotate_after_uses,
+        uses_sealed: key.uses_sealed,
+        uses_opened: key.uses_opened,
+        last_used_at: key.last_used_at,
+        material_expires_at: key.material_expires_at,
+        key_uuid: key.key_uuid,
     };
     copy_text(&mut info.key_id, &key.key_id);
     copy_text(&mut info.primary_version_id, &key.primary_version_id);
+    info
+}
+
+fn version_info(version: &VersionInfo) -> kms_version_info_t {
+    let mut info = kms_version_info_t {
+        struct_size: 0,
+        key_id: [0; 65],
+        version_id: [0; 65],
+        reserved0: [0; 2],
+        version_number: version.number,
+        state: version.state as u32,
+        algorithm: version.algorithm,
+        is_primary: u32::from(version.is_primary),
+        reserved1: 0,
+        reserved2: 0,
+        created_at: version.created_at,
+        destruction_at: version.destruction_at,
+        uses_sealed: version.usage.sealed,
+        uses_opened: version.usage.opened,
+        last_used_at: version.usage.last_used_at,
+    };
+    copy_text(&mut info.key_id, &version.key_id);
+    copy_text(&mut info.version_id, &version.version_id);
     info
 }
 
@@ -252,6 +296,37 @@ impl ToItem<kms_alias_info_t> for AliasInfo {
     }
 }
 
+impl ToItem<kms_version_info_t> for VersionInfo {
+    fn to_item(&self, _text: &mut Text) -> kms_version_info_t {
+        version_info(self)
+    }
+}
+
+impl ToItem<kms_tag_info_t> for TagInfo {
+    fn to_item(&self, text: &mut Text) -> kms_tag_info_t {
+        kms_tag_info_t { struct_size: 0, key: text.put(&self.key), value: text.put(&self.value) }
+    }
+}
+
+impl ToItem<kms_damage_info_t> for Damage {
+    fn to_item(&self, text: &mut Text) -> kms_damage_info_t {
+        let mut info = kms_damage_info_t {
+            struct_size: 0,
+            row_kind: self.row.map_or(0, |(kind, _)| kind as u32),
+            reserved: 0,
+            row_id: [0; 65],
+            key_id: [0; 65],
+            reserved0: [0; 6],
+            problem: text.put(&self.problem),
+        };
+        let row_id =
+            self.row.iter().flat_map(|(_, id)| id).map(|byte| format!("{byte:02x}")).collect::<String>();
+        copy_text(&mut info.row_id, &row_id);
+        copy_text(&mut info.key_id, &self.key_id);
+        info
+    }
+}
+
 /// A page of list items in memory of the caller.
 pub(super) struct List<T> {
     place: *mut kms_page_t,
@@ -298,6 +373,24 @@ impl<T: Extensible> List<T> {
         Ok(List { place: page, page: copy, marker, items, item_size, items_capacity, text })
     }
 
+    /// Of items whose strings are all in the text buffer.
+    ///
+    /// # Safety
+    /// As new.
+    pub unsafe fn with_text(
+        page: *mut kms_page_t,
+        items: *mut T,
+        item_size: usize,
+        items_capacity: usize,
+        text: *mut kms_buffer_t,
+    ) -> Result<Self> {
+        if text.is_null() {
+            return Err(Error::argument("text: is NULL; it is required"));
+        }
+        // SAFETY: promised by the caller.
+        unsafe { Self::new(page, items, item_size, items_capacity, text) }
+    }
+
     /// Where the last page ended; empty = the first page.
     pub fn marker(&self) -> &str {
         &self.marker
@@ -329,8 +422,11 @@ impl<T: Extensible> List<T> {
         self.text.copy();
         self.page.items_len = written;
         self.page.more = u32::from(listed.more || written < listed.items.len());
-        if written > 0 {
-            copy_text(&mut self.page.marker, last_marker);
+        // Where all items of the page fitted, it ends where the engine says, which may be after the last of them.
+        let end =
+            if written == listed.items.len() && !listed.end.is_empty() { &listed.end } else { last_marker };
+        if !end.is_empty() {
+            copy_text(&mut self.page.marker, end);
         }
         // SAFETY: the kms_page_t of the caller, whose struct_size is kept.
         unsafe { Info::required(self.place) }?.write(&self.page);

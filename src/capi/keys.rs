@@ -1,12 +1,21 @@
-//! KMS keys and their aliases.
+//! KMS keys: create, describe, list; their description, tags and states.
 
 use std::ffi::c_char;
 
 use super::guard::guard;
 use super::input::{self, Extensible};
 use super::items::{Info, List};
-use super::types::{kms_buffer_t, kms_error_t, kms_page_t, kms_span_t, kms_status_t, kms_t};
-use crate::engine::CreateKeyRequest;
+use super::types::{kms_buffer_t, kms_bytes_t, kms_error_t, kms_page_t, kms_span_t, kms_status_t, kms_t};
+use crate::engine::{CreateKeyRequest, KeyRequest};
+use crate::error::Result;
+
+/// A tag. Both are NUL-terminated UTF-8; the key is not empty.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct kms_tag_t {
+    pub key: *const c_char,
+    pub value: *const c_char,
+}
 
 /// A KMS key to create. All zeros but struct_size is a good request: a key with a new UUID as its id.
 #[repr(C)]
@@ -26,6 +35,15 @@ pub struct kms_create_key_request_t {
     /// KMS_DRY_RUN.
     pub flags: u32,
     pub reserved: u32,
+    /// Data keys and payloads under one version after which the key rotates by itself; 0 = never. Exact within a
+    /// process; what other processes did since they last wrote their counts is not seen.
+    pub rotate_after_uses: u64,
+    /// At most KMS_MAX_TAGS.
+    pub tags: *const kms_tag_t,
+    pub tags_len: usize,
+    /// With KMS_ORIGIN_EXTERNAL only: the 16 bytes that stand in the key's ciphertexts, so that material brought
+    /// back opens its old ones; empty = new random ones.
+    pub key_uuid: kms_bytes_t,
 }
 
 impl Extensible for kms_create_key_request_t {
@@ -77,6 +95,22 @@ pub struct kms_key_info_t {
     pub rotation_period_s: u32,
     /// In the text buffer of the call; 0,0 where the call has none or there is no description.
     pub description: kms_span_t,
+    /// Unix time in seconds when a key that is pending deletion is gone; 0 = it is not.
+    pub deletion_at: i64,
+    /// Unix time in seconds when the key rotates by itself; 0 = never.
+    pub next_rotation_at: i64,
+    /// 0 = no limit.
+    pub rotate_after_uses: u64,
+    /// Data keys and payloads made under all versions, and ciphertexts opened: exact when all handles of the store
+    /// are closed, else behind by at most one batch (65,536 uses, 60 s) for each.
+    pub uses_sealed: u64,
+    pub uses_opened: u64,
+    /// Unix time in seconds of the last use; 0 = never used. As exact as the counts.
+    pub last_used_at: i64,
+    /// Unix time in seconds when imported material expires; 0 = it does not.
+    pub material_expires_at: i64,
+    /// The 16 bytes that stand in the key's ciphertexts.
+    pub key_uuid: [u8; 16],
 }
 
 impl Extensible for kms_key_info_t {
@@ -97,65 +131,12 @@ impl Extensible for kms_list_keys_request_t {
     const NAME: &'static str = "request";
 }
 
-/// An alias to create.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct kms_create_alias_request_t {
-    pub struct_size: usize,
-    /// "alias/" and 1..250 of A-Z a-z 0-9 - _ / ; required.
-    pub alias: *const c_char,
-    /// Id or ARN of the key it shall name; required.
-    pub key_id: *const c_char,
-    /// KMS_DRY_RUN.
-    pub flags: u32,
-    pub reserved: u32,
-}
-
-impl Extensible for kms_create_alias_request_t {
-    const NAME: &'static str = "request";
-}
-
-/// Which aliases to list.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct kms_list_aliases_request_t {
-    pub struct_size: usize,
-    /// Only this key's; NULL = all.
-    pub key_id: *const c_char,
-    /// No flag is defined yet.
-    pub flags: u32,
-    pub reserved: u32,
-}
-
-impl Extensible for kms_list_aliases_request_t {
-    const NAME: &'static str = "request";
-}
-
-/// An alias and the key it names.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct kms_alias_info_t {
-    pub struct_size: usize,
-    pub alias: [c_char; 257],
-    pub key_id: [c_char; 65],
-    pub reserved0: [c_char; 6],
-    /// Keeps the 8-byte members aligned on 32-bit machines.
-    pub reserved2: usize,
-    /// Unix time in seconds.
-    pub created_at: i64,
-}
-
-impl Extensible for kms_alias_info_t {
-    const NAME: &'static str = "items";
-}
-
 /// Creates a KMS key with its first version. It is durable when the call returns.
 ///
 /// \param request  required
 /// \param info     NULL = not wanted; its description span is 0,0
 /// \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_ALREADY_EXISTS (id or alias); KMS_READ_ONLY;
-///   KMS_UNSUPPORTED (an origin or a rotation period that this library does not know); KMS_LIMIT_EXCEEDED;
-///   KMS_ACCESS_DENIED; KMS_KEY_UNAVAILABLE; KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR; KMS_CORRUPT_STORE;
+///   KMS_LIMIT_EXCEEDED; KMS_ACCESS_DENIED; KMS_KEY_UNAVAILABLE; KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR; KMS_CORRUPT_STORE;
 ///   KMS_OUT_OF_MEMORY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kms_create_key(
@@ -176,13 +157,33 @@ pub unsafe extern "C" fn kms_create_key(
                 description: input::optional_str("request.description", raw.description)?,
                 alias: input::optional_str("request.alias", raw.alias)?,
                 rotation_period_s: raw.rotation_period_s,
+                rotate_after_uses: raw.rotate_after_uses,
                 origin: raw.origin,
+                key_uuid: input::bytes("request.key_uuid", raw.key_uuid)?,
+                tags: input::tags(raw.tags, raw.tags_len)?,
                 flags: raw.flags,
             })?;
             info.key(&key);
             Ok(())
         }
     })
+}
+
+/// A request on a key, for the engine.
+///
+/// # Safety
+/// Pointers of `raw` as the caller of the C function promises them.
+pub(super) unsafe fn key_request(raw: &kms_key_request_t) -> Result<KeyRequest<'_>> {
+    input::reserved("request.reserved", raw.reserved)?;
+    // SAFETY: promised by the caller.
+    unsafe {
+        Ok(KeyRequest {
+            key_id: input::required_str("request.key_id", raw.key_id)?,
+            version_id: input::optional_str("request.version_id", raw.version_id)?,
+            grant_tokens: input::grant_tokens(raw.grant_tokens, raw.grant_tokens_len)?,
+            flags: raw.flags,
+        })
+    }
 }
 
 /// Describes a key.
@@ -207,15 +208,7 @@ pub unsafe extern "C" fn kms_describe_key(
             let kms = input::handle(kms)?;
             let raw = input::request(request)?;
             let info = Info::required(info)?;
-            input::reserved("request.reserved", raw.reserved)?;
-            if !raw.version_id.is_null() {
-                return Err(crate::Error::argument(
-                    "request.version_id: must be NULL when a key is described",
-                ));
-            }
-            let key_id = input::required_str("request.key_id", raw.key_id)?;
-            let tokens = input::grant_tokens(raw.grant_tokens, raw.grant_tokens_len)?;
-            let key = kms.describe_key(key_id, &tokens, raw.flags)?;
+            let key = kms.describe_key(&key_request(&raw)?)?;
             info.key_with_text(&key, text)
         }
     })
@@ -254,61 +247,6 @@ pub unsafe extern "C" fn kms_list_keys(
             let mut list = List::new(page, items, item_size, items_capacity, text)?;
             let keys = kms.list_keys(list.marker(), list.capacity())?;
             list.fill(&keys)
-        }
-    })
-}
-
-/// Gives a key a further name.
-///
-/// \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_NOT_FOUND (the key); KMS_ALREADY_EXISTS (the alias);
-///   KMS_INVALID_STATE (the key is pending deletion); KMS_READ_ONLY; KMS_LIMIT_EXCEEDED; KMS_ACCESS_DENIED;
-///   KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR; KMS_CORRUPT_STORE.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn kms_create_alias(
-    kms: *mut kms_t,
-    request: *const kms_create_alias_request_t,
-    error: *mut kms_error_t,
-) -> kms_status_t {
-    guard("kms_create_alias", error, || {
-        // SAFETY: as in kms_create_key.
-        unsafe {
-            let kms = input::handle(kms)?;
-            let raw = input::request(request)?;
-            input::reserved("request.reserved", raw.reserved)?;
-            let alias = input::required_str("request.alias", raw.alias)?;
-            let key_id = input::required_str("request.key_id", raw.key_id)?;
-            kms.create_alias(alias, key_id, raw.flags)
-        }
-    })
-}
-
-/// Lists aliases, page by page, as kms_list_keys() does.
-///
-/// \param items  items_capacity structs, item_size = sizeof(kms_alias_info_t) bytes apart; required
-/// \param text   no string of an alias is long enough to need it; NULL
-/// \return as kms_list_keys(); KMS_NOT_FOUND (request.key_id).
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn kms_list_aliases(
-    kms: *mut kms_t,
-    request: *const kms_list_aliases_request_t,
-    page: *mut kms_page_t,
-    items: *mut kms_alias_info_t,
-    item_size: usize,
-    items_capacity: usize,
-    text: *mut kms_buffer_t,
-    error: *mut kms_error_t,
-) -> kms_status_t {
-    guard("kms_list_aliases", error, || {
-        // SAFETY: as in kms_list_keys.
-        unsafe {
-            let kms = input::handle(kms)?;
-            let raw = input::request(request)?;
-            input::no_flags("request.flags", raw.flags)?;
-            input::reserved("request.reserved", raw.reserved)?;
-            let key_id = input::optional_str("request.key_id", raw.key_id)?;
-            let mut list = List::new(page, items, item_size, items_capacity, text)?;
-            let aliases = kms.list_aliases(key_id, list.marker(), list.capacity())?;
-            list.fill(&aliases)
         }
     })
 }

@@ -9,12 +9,17 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 pub mod about;
+pub mod aliases;
+pub mod care;
 pub mod constants;
 pub mod data;
 mod guard;
 mod input;
 mod items;
 pub mod keys;
+pub mod lifecycle;
 pub mod open;
 mod output;
+pub mod re_encrypt;
 pub mod types;
+pub mod versions;

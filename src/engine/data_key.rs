@@ -4,13 +4,15 @@ use super::lane::{Lane, Message, Sealer};
 use super::request::{
     self, ColumnOutput, DataKeyLength, DataKeyRequest, Output, Served, VersionChoice, flag,
 };
-use super::{Kms, Live, access};
+use super::{Kms, Live, access, rotation};
 use crate::crypto::secret::{self, Material};
 use crate::crypto::{blob, gcm};
 use crate::error::{Error, Result};
 use crate::keyring::{Key, KeyName, KeyVersion};
 use crate::platform::monotonic_ms;
 
+/// Items of a batch after which it is looked whether the generators need a new seed.
+const SEED_CHECK: usize = 64;
 const FLAGS: u32 = flag::SKIP_PLAINTEXT | flag::INITIAL_VERSION | flag::DRY_RUN;
 
 /// A request whose arguments are in order.
@@ -101,7 +103,13 @@ impl Live {
         self.with_batch(request, checked, |batch| {
             out.reserve(batch.needs)?;
             for index in 0..count {
-                if let Err(error) = batch.seal(out.item(index)) {
+                // A long batch outlives its seed: fresh ones as for calls one by one.
+                let seeded = if index % SEED_CHECK == SEED_CHECK - 1 {
+                    batch.sealer.wake(monotonic_ms())
+                } else {
+                    Ok(())
+                };
+                if let Err(error) = seeded.and_then(|()| batch.seal(out.item(index))) {
                     out.wipe();
                     return Err(error);
                 }
@@ -119,9 +127,9 @@ impl Live {
         body: impl FnOnce(&mut DataKeyBatch<'_>) -> Result<()>,
     ) -> Result<Served> {
         let now_ms = monotonic_ms();
-        let epoch = self.keyring.epoch(now_ms)?;
         let mut guard = self.lanes.take()?;
-        let Lane { keys, sealer, aad, done } = guard.lane()?;
+        let (lane, epoch) = self.ready(guard.lane()?, checked.name, checked.choice, now_ms)?;
+        let Lane { keys, sealer, aad, done, uses } = lane;
         let key = keys.by_name(&self.keyring, checked.name, epoch)?;
         request::check_grant_tokens(&request.grant_tokens)?;
         if checked.length.by_hsm {
@@ -150,8 +158,33 @@ impl Live {
             return Err(Error::DryRunOk);
         }
         body(&mut batch)?;
-        done.data_keys += batch.sealed;
-        Ok(Served::new(key, version, sealer.request_id()))
+        let sealed = batch.sealed;
+        done.data_keys += sealed;
+        uses.sealed(key, version, sealed, now_ms);
+        let served = Served::new(key, version, sealer.request_id());
+        if self.uses_are_due(uses, now_ms) {
+            drop(guard);
+            self.write_due_uses(now_ms);
+        }
+        Ok(served)
+    }
+
+    /// Sees to it that the key may be used: what is cached is fresh enough, and a rotation that is due has happened.
+    #[inline]
+    pub(super) fn ready<'a>(
+        &self,
+        lane: &'a mut Lane,
+        name: KeyName<'_>,
+        choice: VersionChoice<'_>,
+        now_ms: u64,
+    ) -> Result<(&'a mut Lane, u64)> {
+        let epoch = self.keyring.epoch(now_ms)?;
+        let key = lane.keys.by_name(&self.keyring, name, epoch)?;
+        if rotation::is_due(key, choice, now_ms) {
+            self.rotate_if_due(key);
+            return Ok((lane, self.keyring.epoch(now_ms)?));
+        }
+        Ok((lane, epoch))
     }
 }
 

@@ -1,36 +1,43 @@
-//! Keys and aliases: create, describe, list.
+//! Keys: create, describe, list; description and tags.
 
-use prost::Message;
+use zeroize::Zeroizing;
 
-use super::request::{self, flag};
-use super::{GrantTokens, Kms, names};
-use crate::crypto::secret::{MATERIAL_SIZE, wipe};
+use super::list::{ListPage, Marker};
+use super::request::{self, KeyRequest, flag};
+use super::{Kms, names};
+use crate::crypto::secret::MATERIAL_SIZE;
 use crate::crypto::uuid::{self, Uuid};
 use crate::error::{Detail, Error, Result};
-use crate::keyring::{KeyName, XAES_256_GCM};
+use crate::keyring::{Key, KeyEdit, KeyName, XAES_256_GCM, rotation_time};
 use crate::platform::{monotonic_ms, unix_seconds};
+use crate::store::Kind;
 use crate::store::record::{
-    AliasRecord, KeyNameRecord, KeyRecord, KeyState, Origin, VersionRecord, VersionState,
+    AliasRecord, KeyRecord, KeyState, Origin, TagRecord, VersionRecord, VersionState,
 };
-use crate::store::sealed::{Change, NewRow};
-use crate::store::{Kind, RowId};
 
 const MAX_DESCRIPTION: usize = 8192;
-/// Items of one page, however many the caller has room for.
-const MAX_PAGE: usize = 1000;
+const MAX_TAGS: usize = 50;
+const MAX_TAG_KEY: usize = 128;
+const MAX_TAG_VALUE: usize = 256;
 
+#[derive(Default)]
 pub struct CreateKeyRequest<'a> {
     pub key_id: Option<&'a str>,
     pub description: Option<&'a str>,
     pub alias: Option<&'a str>,
     pub rotation_period_s: u32,
+    pub rotate_after_uses: u64,
     pub origin: u32,
+    pub key_uuid: &'a [u8],
+    pub tags: Vec<(&'a str, &'a str)>,
     pub flags: u32,
 }
 
 /// What there is to know of a key.
+#[derive(Clone, Debug)]
 pub struct KeyInfo {
     pub key_id: String,
+    pub key_uuid: Uuid,
     pub state: KeyState,
     pub primary_version_id: String,
     pub primary_version_number: u32,
@@ -38,30 +45,27 @@ pub struct KeyInfo {
     pub created_at: i64,
     pub origin: Origin,
     pub rotation_period_s: u32,
+    pub rotate_after_uses: u64,
+    pub next_rotation_at: i64,
+    pub deletion_at: i64,
+    pub material_expires_at: i64,
     pub description: String,
+    pub uses_sealed: u64,
+    pub uses_opened: u64,
+    pub last_used_at: i64,
 }
 
-pub struct AliasInfo {
-    pub alias: String,
-    pub key_id: String,
-    pub created_at: i64,
-}
-
-/// An item of a list, and the marker that leads to the next one.
-pub struct Listed<T> {
-    pub item: T,
-    pub marker: String,
-}
-
-pub struct ListPage<T> {
-    pub items: Vec<Listed<T>>,
-    pub more: bool,
+#[derive(Clone, Debug)]
+pub struct TagInfo {
+    pub key: String,
+    pub value: String,
 }
 
 impl From<&KeyRecord> for KeyInfo {
     fn from(record: &KeyRecord) -> Self {
         KeyInfo {
             key_id: record.key_id.clone(),
+            key_uuid: record.key_uuid.as_slice().try_into().unwrap_or_default(),
             state: record.state(),
             primary_version_id: record.primary_version_id.clone(),
             primary_version_number: record.primary_version,
@@ -69,7 +73,26 @@ impl From<&KeyRecord> for KeyInfo {
             created_at: record.created_at,
             origin: record.origin(),
             rotation_period_s: record.rotation_period_s,
+            rotate_after_uses: record.rotate_after_uses,
+            next_rotation_at: rotation_time(record).unwrap_or(0),
+            deletion_at: record.deletion_at,
+            material_expires_at: record.material_expires_at,
             description: record.description.clone(),
+            uses_sealed: 0,
+            uses_opened: 0,
+            last_used_at: 0,
+        }
+    }
+}
+
+impl From<&Key> for KeyInfo {
+    fn from(key: &Key) -> Self {
+        let usages = || key.versions().iter().map(|version| version.usage);
+        KeyInfo {
+            uses_sealed: usages().map(|usage| usage.sealed).sum(),
+            uses_opened: usages().map(|usage| usage.opened).sum(),
+            last_used_at: usages().map(|usage| usage.last_used_at).max().unwrap_or(0),
+            ..KeyInfo::from(&key.record)
         }
     }
 }
@@ -79,233 +102,247 @@ impl Kms {
         request::check_flags("request.flags", request.flags, flag::DRY_RUN)?;
         request.key_id.map_or(Ok(()), names::check_key_id)?;
         request.alias.map_or(Ok(()), names::check_alias)?;
-        let description = request.description.unwrap_or_default();
-        if description.len() > MAX_DESCRIPTION {
-            return Err(Error::argument(format!(
-                "request.description: has {} bytes, at most {MAX_DESCRIPTION} are allowed",
-                description.len()
-            )));
-        }
-        if request.rotation_period_s != 0 {
-            return Err(Error::Unsupported(
-                "request.rotation_period_s: this library does not rotate by itself".into(),
-            ));
-        }
-        if request.origin != 0 {
-            return Err(Error::Unsupported("request.origin: this library does not import material".into()));
-        }
+        check_description(request.description.unwrap_or_default())?;
+        let origin = check_origin(request)?;
+        let mut tags = Vec::new();
+        set_tags(&mut tags, &request.tags)?;
         self.require_writable()?;
         let live = self.live()?;
-        let key_uuid = uuid::random()?;
-        let key_id = request
-            .key_id
-            .map_or_else(|| uuid::random().map(|id| uuid::to_string(&id)), |id| Ok(id.into()))?;
-        let now = unix_seconds();
-        let version = VersionRecord {
-            number: 1,
-            version_id: uuid::to_string(&uuid::random()?),
-            created_at: now,
-            state: VersionState::Enabled.into(),
-            algorithm: XAES_256_GCM,
+        let key_uuid: Uuid = match request.key_uuid.try_into() {
+            Ok(given) => given,
+            Err(_) => uuid::random()?,
         };
+        let key_id = match request.key_id {
+            Some(key_id) => key_id.to_string(),
+            None => uuid::to_string(&uuid::random()?),
+        };
+        let now = unix_seconds();
         let head = KeyRecord {
             key_uuid: key_uuid.to_vec(),
             key_id: key_id.clone(),
-            description: description.into(),
-            state: KeyState::Enabled.into(),
-            origin: Origin::Kms.into(),
+            description: request.description.unwrap_or_default().into(),
+            state: if origin == Origin::External { KeyState::PendingImport } else { KeyState::Enabled }
+                .into(),
+            origin: origin.into(),
             created_at: now,
-            primary_version: version.number,
-            primary_version_id: version.version_id.clone(),
-            versions_len: 1,
-            rotation_period_s: 0,
-            rows_sum: Vec::new(),
+            rotated_at: now,
+            rotation_period_s: request.rotation_period_s,
+            rotate_after_uses: request.rotate_after_uses,
+            tags,
+            ..KeyRecord::default()
         };
-        let info = KeyInfo::from(&head);
         let outcome = live.keyring.change(|change| {
-            refuse_existing(live, change, KeyName::Id(&key_id))?;
-            request.alias.map_or(Ok(()), |alias| refuse_existing(live, change, KeyName::Alias(alias)))?;
+            for name in [Some(KeyName::Id(&key_id)), request.alias.map(KeyName::Alias)].into_iter().flatten()
+            {
+                refuse_existing(change.exists(name.row())?, name)?;
+            }
+            if change.exists(crate::store::RowName::Key(&key_uuid))? {
+                return Err(Error::AlreadyExists { what: Detail::Key, name: "of that key_uuid".into() });
+            }
+            let mut edit = KeyEdit::create(key_uuid, head.clone());
+            if origin == Origin::Kms {
+                add_version(&mut edit)?;
+            }
+            if let Some(alias) = request.alias {
+                edit.put_alias(AliasRecord { alias: alias.into(), key_id: key_id.clone(), created_at: now });
+            }
             if request.flags & flag::DRY_RUN != 0 {
                 return Err(Error::DryRunOk);
             }
-            let ids = RowIds { live, key_uuid: &key_uuid };
-            let mut material = [0; MATERIAL_SIZE];
-            uuid::fill_from_kernel(&mut material)?;
-            let name = KeyNameRecord { key_id: key_id.clone() }.encode_to_vec();
-            let version_plaintext = version.encode_to_vec();
-            let alias = request.alias.map(|alias| {
-                let record = AliasRecord { alias: alias.into(), key_id: key_id.clone(), created_at: now };
-                (ids.name(KeyName::Alias(alias)), record.encode_to_vec())
-            });
-            let mut rows = vec![
-                NewRow { kind: Kind::KeyName, id: ids.name(KeyName::Id(&key_id)), plaintext: &name },
-                NewRow {
-                    kind: Kind::Version,
-                    id: ids.version(Kind::Version, 1),
-                    plaintext: &version_plaintext,
-                },
-                NewRow { kind: Kind::Material, id: ids.version(Kind::Material, 1), plaintext: &material },
-            ];
-            rows.extend(alias.iter().map(|(id, plaintext)| NewRow { kind: Kind::Alias, id: *id, plaintext }));
-            let outcome = change.insert_key(ids.head(), head.clone(), &rows);
-            wipe(&mut material);
-            outcome
+            let info = KeyInfo::from(&edit.head);
+            edit.write(change)?;
+            Ok(info)
         });
-        self.counted(live, outcome)?;
-        Ok(info)
+        self.counted(live, outcome)
     }
 
-    pub fn describe_key(&self, key_id: &str, tokens: &GrantTokens<'_>, flags: u32) -> Result<KeyInfo> {
-        request::check_flags("request.flags", flags, flag::DRY_RUN)?;
-        let name = self.shared.account.key_name(key_id)?;
+    pub fn describe_key(&self, request: &KeyRequest<'_>) -> Result<KeyInfo> {
+        request.refuse_version()?;
+        self.with_key(request, |key| Ok(KeyInfo::from(key)))
+    }
+
+    /// Reads something of a key, in whatever state it is.
+    pub(super) fn with_key<T>(
+        &self,
+        request: &KeyRequest<'_>,
+        read: impl FnOnce(&Key) -> Result<T>,
+    ) -> Result<T> {
+        request::check_flags("request.flags", request.flags, flag::DRY_RUN)?;
+        let name = self.shared.account.key_name(request.key_id)?;
         let live = self.live()?;
-        let outcome = live.keyring.epoch(monotonic_ms()).and_then(|_| live.keyring.by_name(name));
-        let key = self.counted(live, outcome)?;
-        request::check_grant_tokens(tokens)?;
-        if flags & flag::DRY_RUN != 0 {
-            return Err(Error::DryRunOk);
-        }
-        Ok(KeyInfo::from(&key.record))
+        let outcome = live.keyring.epoch(monotonic_ms()).and_then(|_| {
+            let key = live.keyring.by_name(name)?;
+            request::check_grant_tokens(&request.grant_tokens)?;
+            let value = read(&key)?;
+            if request.flags & flag::DRY_RUN != 0 { Err(Error::DryRunOk) } else { Ok(value) }
+        });
+        self.counted(live, outcome)
+    }
+
+    /// Changes one key in one transaction.
+    pub(super) fn edit_key<T>(
+        &self,
+        request: &KeyRequest<'_>,
+        mut edit: impl FnMut(&mut KeyEdit) -> Result<T>,
+    ) -> Result<T> {
+        request::check_flags("request.flags", request.flags, flag::DRY_RUN)?;
+        let name = self.shared.account.key_name(request.key_id)?;
+        self.require_writable()?;
+        let live = self.live()?;
+        let outcome = live.keyring.edit(name.row(), |key, _| {
+            request::check_grant_tokens(&request.grant_tokens)?;
+            let value = edit(key)?;
+            if request.flags & flag::DRY_RUN != 0 { Err(Error::DryRunOk) } else { Ok(value) }
+        });
+        self.counted(live, outcome)
     }
 
     pub fn list_keys(&self, marker: &str, limit: usize) -> Result<ListPage<KeyInfo>> {
-        let after = Marker::Keys.parse(marker)?;
+        let after = Marker::Keys.row(marker)?;
         let live = self.live()?;
-        let limit = limit.clamp(1, MAX_PAGE);
-        let records = live.keyring.store().page::<KeyRecord>(Kind::Key, None, after.as_ref(), limit + 1);
-        Ok(Marker::Keys.page(self.counted(live, records)?, limit, |record| KeyInfo::from(&record)))
+        let limit = Marker::limit(limit);
+        let outcome = live
+            .keyring
+            .epoch(monotonic_ms())
+            .and_then(|_| live.keyring.store().page::<KeyRecord>(Kind::Key, None, after.as_ref(), limit + 1));
+        let mut page = Marker::Keys.page_of_rows(self.counted(live, outcome)?, limit, |record| record);
+        // A key that is gone but not removed yet is not listed.
+        let now = unix_seconds();
+        page.items.retain(|listed| !crate::keyring::is_deleted(&listed.item, now));
+        Ok(page.map(|record| KeyInfo::from(&record)))
     }
 
-    pub fn create_alias(&self, alias: &str, key_id: &str, flags: u32) -> Result<()> {
-        request::check_flags("request.flags", flags, flag::DRY_RUN)?;
-        names::check_alias(alias)?;
-        let name = self.shared.account.key_name(key_id)?;
-        if matches!(name, KeyName::Alias(_)) {
-            return Err(Error::argument("request.key_id: is an alias; expected a key's id or its ARN"));
-        }
-        self.require_writable()?;
-        let live = self.live()?;
-        let outcome = live.keyring.change(|change| {
-            let family = live.keyring.family_in(change, name)?;
-            refuse_existing(live, change, KeyName::Alias(alias))?;
-            let head = family.head.clone();
-            if head.state() == KeyState::PendingDeletion {
-                let message = format!("key {:?} is pending deletion", head.key_id);
-                return Err(Error::InvalidState { what: Detail::PendingDeletion, message });
-            }
-            if flags & flag::DRY_RUN != 0 {
-                return Err(Error::DryRunOk);
-            }
-            let record =
-                AliasRecord { alias: alias.into(), key_id: head.key_id.clone(), created_at: unix_seconds() };
-            let id = live.keyring.store().row_id(Kind::Alias, &[alias.as_bytes()]);
-            let row = NewRow { kind: Kind::Alias, id, plaintext: &record.encode_to_vec() };
-            change.update_key(&family, head, &[row], &[])
-        });
-        self.counted(live, outcome)
+    pub fn update_key_description(&self, key_id: &str, description: &str, flags: u32) -> Result<()> {
+        check_description(description)?;
+        self.edit_key(&KeyRequest::of(key_id, flags), |edit| {
+            refuse_pending_deletion(&edit.head)?;
+            edit.head.description = description.into();
+            Ok(())
+        })
     }
 
-    pub fn list_aliases(
+    pub fn tag_key(&self, key_id: &str, tags: &[(&str, &str)], flags: u32) -> Result<()> {
+        self.edit_key(&KeyRequest::of(key_id, flags), |edit| {
+            refuse_pending_deletion(&edit.head)?;
+            set_tags(&mut edit.head.tags, tags)
+        })
+    }
+
+    pub fn untag_key(&self, key_id: &str, tag_keys: &[&str], flags: u32) -> Result<()> {
+        self.edit_key(&KeyRequest::of(key_id, flags), |edit| {
+            refuse_pending_deletion(&edit.head)?;
+            edit.head.tags.retain(|tag| !tag_keys.contains(&tag.key.as_str()));
+            Ok(())
+        })
+    }
+
+    pub fn list_key_tags(
         &self,
-        key_id: Option<&str>,
+        request: &KeyRequest<'_>,
         marker: &str,
         limit: usize,
-    ) -> Result<ListPage<AliasInfo>> {
-        let after = Marker::Aliases.parse(marker)?;
-        let name = key_id.map(|key_id| self.shared.account.key_name(key_id)).transpose()?;
-        let live = self.live()?;
-        let outcome = live.keyring.epoch(monotonic_ms()).and_then(|_| {
-            let key = name.map(|name| live.keyring.by_name(name)).transpose()?;
-            let owner = key.as_ref().map(|key| &key.owner);
-            let limit = limit.clamp(1, MAX_PAGE);
-            let records =
-                live.keyring.store().page::<AliasRecord>(Kind::Alias, owner, after.as_ref(), limit + 1)?;
-            Ok(Marker::Aliases.page(records, limit, |record| AliasInfo {
-                alias: record.alias,
-                key_id: record.key_id,
-                created_at: record.created_at,
-            }))
-        });
-        self.counted(live, outcome)
+    ) -> Result<ListPage<TagInfo>> {
+        request.refuse_version()?;
+        let after = Marker::Tags.index(marker)?;
+        self.with_key(request, |key| {
+            let tags =
+                key.record.tags.iter().map(|tag| TagInfo { key: tag.key.clone(), value: tag.value.clone() });
+            Ok(Marker::Tags.page_of(tags, after, limit))
+        })
     }
 }
 
-fn refuse_existing(live: &super::Live, change: &Change<'_>, name: KeyName<'_>) -> Result<()> {
-    let (kind, what) = match name {
-        KeyName::Id(_) => (Kind::KeyName, Detail::Key),
-        KeyName::Alias(_) => (Kind::Alias, Detail::Alias),
-    };
-    let id = live.keyring.store().row_id(kind, &[name.as_str().as_bytes()]);
-    if change.exists(kind, &id)? {
-        return Err(Error::AlreadyExists { what, name: name.as_str().into() });
+/// A new version with material from the kernel's generator, which becomes the primary one.
+pub(super) fn add_version(edit: &mut KeyEdit) -> Result<VersionRecord> {
+    let number = edit.versions().iter().map(|version| version.number).max().unwrap_or(0);
+    let number =
+        number.checked_add(1).ok_or_else(|| Error::LimitExceeded("the key has too many versions".into()))?;
+    let mut material = Zeroizing::new([0; MATERIAL_SIZE]);
+    uuid::fill_from_kernel(material.as_mut_slice())?;
+    let version = new_version(number)?;
+    edit.put_material(number, material);
+    edit.put_version(version.clone());
+    edit.head.primary_version = number;
+    edit.head.primary_version_id = version.version_id.clone();
+    edit.head.rotated_at = version.created_at;
+    Ok(version)
+}
+
+pub(super) fn new_version(number: u32) -> Result<VersionRecord> {
+    Ok(VersionRecord {
+        number,
+        version_id: uuid::to_string(&uuid::random()?),
+        created_at: unix_seconds(),
+        state: VersionState::Enabled.into(),
+        algorithm: XAES_256_GCM,
+        destruction_at: 0,
+    })
+}
+
+fn check_origin(request: &CreateKeyRequest<'_>) -> Result<Origin> {
+    let origin = i32::try_from(request.origin).ok().and_then(|origin| Origin::try_from(origin).ok());
+    let origin =
+        origin.ok_or_else(|| Error::argument(format!("request.origin: {} is unknown", request.origin)))?;
+    if origin == Origin::External && (request.rotation_period_s != 0 || request.rotate_after_uses != 0) {
+        return Err(Error::argument(
+            "request.rotation_period_s: imported material does not rotate by itself",
+        ));
+    }
+    match (request.key_uuid.len(), origin) {
+        (0, _) | (16, Origin::External) => Ok(origin),
+        (16, Origin::Kms) => Err(Error::argument("request.key_uuid: is for KMS_ORIGIN_EXTERNAL only")),
+        (len, _) => Err(Error::argument(format!("request.key_uuid: has {len} bytes, expected 16"))),
+    }
+}
+
+fn check_description(description: &str) -> Result<()> {
+    if description.len() > MAX_DESCRIPTION {
+        return Err(Error::argument(format!(
+            "request.description: has {} bytes, at most {MAX_DESCRIPTION} are allowed",
+            description.len()
+        )));
     }
     Ok(())
 }
 
-/// The row ids of one key.
-struct RowIds<'a> {
-    live: &'a super::Live,
-    key_uuid: &'a Uuid,
+/// Sets tags among those that are there; the limits are those of the vendors (AWS: Tag, TagResource).
+fn set_tags(known: &mut Vec<TagRecord>, tags: &[(&str, &str)]) -> Result<()> {
+    for (index, (key, value)) in tags.iter().enumerate() {
+        if key.is_empty() || key.chars().count() > MAX_TAG_KEY {
+            return Err(Error::argument(format!(
+                "request.tags[].key: expected 1 to {MAX_TAG_KEY} characters"
+            )));
+        }
+        if value.chars().count() > MAX_TAG_VALUE {
+            return Err(Error::argument(format!(
+                "request.tags[].value: expected at most {MAX_TAG_VALUE} characters"
+            )));
+        }
+        if tags.iter().skip(index + 1).any(|(other, _)| other == key) {
+            return Err(Error::argument("request.tags: a key is there twice"));
+        }
+        known.retain(|tag| tag.key != *key);
+        known.push(TagRecord { key: (*key).into(), value: (*value).into() });
+    }
+    if known.len() > MAX_TAGS {
+        return Err(Error::LimitExceeded(format!("request.tags: a key has at most {MAX_TAGS} tags")));
+    }
+    known.sort_by(|one, other| one.key.cmp(&other.key));
+    Ok(())
 }
 
-impl RowIds<'_> {
-    fn head(&self) -> RowId {
-        self.live.keyring.store().row_id(Kind::Key, &[self.key_uuid])
-    }
-
-    fn name(&self, name: KeyName<'_>) -> RowId {
-        let kind = match name {
-            KeyName::Id(_) => Kind::KeyName,
-            KeyName::Alias(_) => Kind::Alias,
-        };
-        self.live.keyring.store().row_id(kind, &[name.as_str().as_bytes()])
-    }
-
-    fn version(&self, kind: Kind, number: u32) -> RowId {
-        self.live.keyring.store().row_id(kind, &[self.key_uuid, &number.to_be_bytes()])
-    }
+pub(super) fn refuse_existing(exists: bool, name: KeyName<'_>) -> Result<()> {
+    let what = match name {
+        KeyName::Id(_) => Detail::Key,
+        KeyName::Alias(_) => Detail::Alias,
+    };
+    if exists { Err(Error::AlreadyExists { what, name: name.as_str().into() }) } else { Ok(()) }
 }
 
-/// Where a list goes on: the row id of its last item, in hex, after a letter that says which list it is of.
-#[derive(Clone, Copy)]
-enum Marker {
-    Keys,
-    Aliases,
-}
-
-impl Marker {
-    fn prefix(self) -> &'static str {
-        match self {
-            Marker::Keys => "k",
-            Marker::Aliases => "a",
-        }
+pub(super) fn refuse_pending_deletion(head: &KeyRecord) -> Result<()> {
+    if head.state() == KeyState::PendingDeletion {
+        let message = format!("key {:?} is pending deletion", head.key_id);
+        return Err(Error::InvalidState { what: Detail::PendingDeletion, message });
     }
-
-    /// None for the first page.
-    fn parse(self, marker: &str) -> Result<Option<RowId>> {
-        if marker.is_empty() {
-            return Ok(None);
-        }
-        let wrong = || Error::argument("page.marker: is not one that this list returned");
-        let hex = marker.strip_prefix(self.prefix()).ok_or_else(wrong)?;
-        let mut id = [0; 32];
-        if hex.len() != 2 * id.len() || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(wrong());
-        }
-        for (byte, at) in id.iter_mut().zip((0..hex.len()).step_by(2)) {
-            let digits = hex.get(at..at + 2).ok_or_else(wrong)?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
-        }
-        Ok(Some(id))
-    }
-
-    fn page<R, T>(self, mut records: Vec<(RowId, R)>, limit: usize, item: impl Fn(R) -> T) -> ListPage<T> {
-        let more = records.len() > limit;
-        records.truncate(limit);
-        let listed = |(id, record): (RowId, R)| {
-            let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-            Listed { item: item(record), marker: format!("{}{hex}", self.prefix()) }
-        };
-        ListPage { items: records.into_iter().map(listed).collect(), more }
-    }
+    Ok(())
 }

@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
+use super::usage::{Ledger, Uses};
 use crate::crypto::blob::{self, HEADER_SIZE};
 use crate::crypto::gcm::{Gcm, IV_SIZE};
 use crate::crypto::rng::Generator;
@@ -48,6 +49,8 @@ pub struct Lanes {
     slots: Box<[Slot]>,
     /// Counts of lanes that were made for one call.
     passed: Mutex<Counts>,
+    /// Uses that are in no lane any more, and not written yet.
+    pub left_over: Mutex<Ledger>,
     require_lock: bool,
     system_rng: bool,
 }
@@ -67,7 +70,13 @@ impl Lanes {
         // Two for each processor: a thread that is preempted inside a call keeps its lane.
         let processors = std::thread::available_parallelism().map_or(4, usize::from);
         let slots = (0..(2 * processors).clamp(8, 128)).map(|_| Slot(Mutex::new(None))).collect();
-        Lanes { slots, passed: Mutex::new(Counts::default()), require_lock, system_rng }
+        Lanes {
+            slots,
+            passed: Mutex::new(Counts::default()),
+            left_over: Mutex::default(),
+            require_lock,
+            system_rng,
+        }
     }
 
     /// Takes a lane. Never waits.
@@ -96,14 +105,39 @@ impl Lanes {
                 }
             };
             if lane.is_none() {
-                *lane = Some(Lane::new(self.require_lock, self.system_rng)?);
+                self.build(&mut lane)?;
             }
             if offset != 0 {
                 USUAL.set(usual + offset);
             }
             return Ok(LaneGuard::Usual(lane));
         }
+        self.extra()
+    }
+
+    /// Not inlined, as `extra`: what they move would make the frame of every call 20 KiB larger.
+    #[cold]
+    #[inline(never)]
+    fn build(&self, place: &mut Option<Lane>) -> Result<()> {
+        *place = Some(Lane::new(self.require_lock, self.system_rng)?);
+        Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn extra(&self) -> Result<LaneGuard<'_>> {
         Ok(LaneGuard::Extra(Box::new(Lane::new(self.require_lock, self.system_rng)?), self))
+    }
+
+    /// Takes the uses that are counted in lanes which nobody has just now.
+    pub fn take_uses(&self, ledger: &mut Ledger) {
+        for slot in &self.slots {
+            if let Ok(mut lane) = slot.0.try_lock()
+                && let Some(lane) = lane.as_mut()
+            {
+                lane.uses.take(ledger);
+            }
+        }
     }
 
     pub fn counts(&self) -> Counts {
@@ -143,6 +177,7 @@ impl Drop for LaneGuard<'_> {
     fn drop(&mut self) {
         if let LaneGuard::Extra(lane, lanes) = self {
             lanes.passed.lock().unwrap_or_else(PoisonError::into_inner).add(&lane.counts());
+            lane.uses.take(&mut lanes.left_over.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
 }
@@ -154,18 +189,17 @@ pub struct Lane {
     /// AAD being built; holds nothing secret.
     pub aad: Vec<u8>,
     pub done: Counts,
+    pub uses: Uses,
 }
 
 impl Lane {
-    /// Not inlined: what it moves would make the frame of every call some 20 KiB larger.
-    #[cold]
-    #[inline(never)]
     fn new(require_lock: bool, system_rng: bool) -> Result<Self> {
         Ok(Lane {
             keys: KeyMemos::new(),
             sealer: Sealer::new(require_lock, system_rng)?,
             aad: Vec::new(),
             done: Counts::default(),
+            uses: Uses::new(),
         })
     }
 

@@ -2,27 +2,40 @@
 //! vendor: it checks requests in one order, asks the keyring for keys, and lets `crypto` work in the caller's memory.
 
 mod access;
+mod aliases;
+mod care;
 mod data_key;
 mod keys;
 mod lane;
+mod lifecycle;
+mod list;
 mod names;
 mod payload;
 mod request;
+mod rotation;
+mod usage;
+mod versions;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
-pub use keys::{AliasInfo, CreateKeyRequest, KeyInfo, ListPage, Listed};
-pub use request::{ColumnOutput, DataKeyRequest, DecryptRequest, EncryptRequest, IdText, Output, Served};
+pub use aliases::{AliasInfo, AliasRequest};
+pub use keys::{CreateKeyRequest, KeyInfo, TagInfo};
+pub use list::{ListPage, Listed};
+pub use request::{
+    ColumnOutput, DataKeyRequest, DecryptRequest, EncryptRequest, IdText, ImportRequest, KeyRequest, Output,
+    ReEncryptRequest, RotationRequest, ScheduleRequest, Served,
+};
+pub use versions::VersionInfo;
 
 use crate::crypto::selftest;
 use crate::crypto::uuid::Uuid;
 use crate::error::{Error, Result};
-use crate::keyring::Keyring;
-use crate::platform::{ForkLocal, MemoryReport, memory_report};
+use crate::keyring::{Keyring, KeyringSettings};
+use crate::platform::{ForkLocal, MemoryReport, memory_report, monotonic_ms};
 use crate::root::RootKeySource;
 use crate::store::sealed::{Creation, SealedStore};
 use crate::store::{self, StoreOptions};
@@ -63,11 +76,8 @@ struct Shared {
 
 #[derive(Clone, Copy)]
 struct Settings {
-    read_only: bool,
-    require_lock: bool,
+    keyring: KeyringSettings,
     system_rng: bool,
-    max_staleness_ms: u64,
-    timeout: Duration,
 }
 
 /// What belongs to one process; a child of fork builds its own.
@@ -75,16 +85,32 @@ struct Live {
     keyring: Keyring,
     lanes: Lanes,
     calls_failed: AtomicU64,
+    read_only: bool,
+    /// Held by whoever rotates a key that is due.
+    rotating: Mutex<()>,
+    /// When use counts are written next (monotonic ms), and held by whoever does.
+    write_uses_at: AtomicU64,
+    writing_uses: Mutex<()>,
 }
 
 impl Live {
     fn new(store: SealedStore, settings: &Settings) -> Self {
-        let Settings { require_lock, system_rng, max_staleness_ms, timeout, .. } = *settings;
         Live {
-            keyring: Keyring::new(store, max_staleness_ms, timeout, require_lock),
-            lanes: Lanes::new(require_lock, system_rng),
+            keyring: Keyring::new(store, &settings.keyring),
+            lanes: Lanes::new(settings.keyring.require_lock, settings.system_rng),
             calls_failed: AtomicU64::new(0),
+            read_only: settings.keyring.read_only,
+            rotating: Mutex::new(()),
+            write_uses_at: AtomicU64::new(monotonic_ms() + usage::BATCH_MS),
+            writing_uses: Mutex::new(()),
         }
+    }
+}
+
+impl Drop for Live {
+    /// The last handle is closed: its use counts are written. kms_flush tells what goes wrong with that.
+    fn drop(&mut self) {
+        let _ = self.write_all_uses();
     }
 }
 
@@ -123,28 +149,32 @@ impl Kms {
         selftest::run_once()?;
         let or_default = |value, default| if value == 0 { default } else { value };
         let timeout_ms = or_default(options.timeout_ms, DEFAULT_TIMEOUT_MS);
-        let settings = Settings {
-            read_only: has(flag::OPEN_READ_ONLY),
-            require_lock: has(flag::OPEN_REQUIRE_LOCKED_MEMORY),
-            system_rng: has(flag::OPEN_SYSTEM_RNG),
+        let keyring = KeyringSettings {
             max_staleness_ms: u64::from(or_default(options.max_staleness_ms, DEFAULT_STALENESS_MS)),
             timeout: Duration::from_millis(u64::from(timeout_ms)),
+            require_lock: has(flag::OPEN_REQUIRE_LOCKED_MEMORY),
+            read_only: has(flag::OPEN_READ_ONLY),
         };
+        let settings = Settings { keyring, system_rng: has(flag::OPEN_SYSTEM_RNG) };
         let store_options = StoreOptions {
             create: has(flag::OPEN_CREATE),
-            read_only: settings.read_only,
-            timeout: settings.timeout,
+            read_only: keyring.read_only,
+            timeout: keyring.timeout,
         };
         let creation = Creation { account_id: options.account_id.unwrap_or(DEFAULT_ACCOUNT) };
         let create = has(flag::OPEN_CREATE).then_some(&creation);
         let store = store::open(options.store, &store_options)?;
-        let store = SealedStore::open(store, &options.root, create, settings.require_lock)?;
+        let store = SealedStore::open(store, options.store, &options.root, create, keyring.require_lock)?;
         if options.account_id.is_some_and(|account| account != store.account_id()) {
             return Err(Error::argument("options.account_id: is not the account of this store"));
         }
         let account = Account::new(store.account_id(), options.region.unwrap_or(DEFAULT_REGION));
-        let live = ForkLocal::new(Live::new(store, &settings));
-        Ok(Kms { shared: Arc::new(Shared { account, settings, live }) })
+        let live = Live::new(store, &settings);
+        if !keyring.read_only {
+            // What was due while nobody had the store open. A store that is busy or full does not keep it shut.
+            let _ = live.keyring.sweep();
+        }
+        Ok(Kms { shared: Arc::new(Shared { account, settings, live: ForkLocal::new(live) }) })
     }
 
     /// This process's caches, lanes and connections.
@@ -169,12 +199,14 @@ impl Kms {
     }
 
     fn require_writable(&self) -> Result<()> {
-        if self.shared.settings.read_only { Err(Error::ReadOnly) } else { Ok(()) }
+        if self.shared.settings.keyring.read_only { Err(Error::ReadOnly) } else { Ok(()) }
     }
 
-    /// Nothing is buffered yet that a commit has not made durable.
+    /// Writes the use counts, and removes what is due.
     pub fn flush(&self) -> Result<()> {
-        self.live().map(|_| ())
+        let live = self.live()?;
+        live.write_all_uses()?;
+        if live.read_only { Ok(()) } else { live.keyring.sweep() }
     }
 
     pub fn stats(&self) -> Result<Stats> {

@@ -1,14 +1,17 @@
-//! Encrypt and Decrypt.
+//! Encrypt, Decrypt and ReEncrypt.
 
 use subtle::ConstantTimeEq;
 
-use super::lane::Lane;
-use super::request::{self, DecryptRequest, EncryptRequest, Output, Served, VersionChoice, flag};
+use super::lane::{KeyMemos, Lane};
+use super::request::{
+    self, DecryptRequest, EncryptRequest, Output, ReEncryptRequest, Served, VersionChoice, flag,
+};
 use super::{Kms, Live, access};
 use crate::crypto::blob::{self, Blob};
 use crate::crypto::gcm;
+use crate::crypto::secret;
 use crate::error::{Detail, Error, Result};
-use crate::keyring::KeyName;
+use crate::keyring::{Key, KeyName};
 use crate::platform::monotonic_ms;
 
 impl Kms {
@@ -19,7 +22,7 @@ impl Kms {
         let choice = VersionChoice::new(request.version_id, request.flags)?;
         let name = self.shared.account.key_name(request.key_id)?;
         let live = self.live()?;
-        let outcome = live.encrypt(request, name, choice, out);
+        let outcome = live.encrypt(request, request.plaintext, name, choice, out);
         self.counted(live, outcome)
     }
 
@@ -32,20 +35,38 @@ impl Kms {
         let outcome = live.decrypt(request, name, out);
         self.counted(live, outcome)
     }
+
+    /// Decrypts a ciphertext and encrypts its plaintext anew into `out`: ciphertext, IV. Gives what served the source,
+    /// and what the destination.
+    pub fn re_encrypt(
+        &self,
+        request: &ReEncryptRequest<'_>,
+        out: &mut impl Output<2>,
+    ) -> Result<(Served, Served)> {
+        let ReEncryptRequest { source, destination } = request;
+        request::check_flags("request.flags", destination.flags, flag::INITIAL_VERSION | flag::DRY_RUN)?;
+        let choice = VersionChoice::new(destination.version_id, destination.flags)?;
+        let source_name = source.key_id.map(|key_id| self.shared.account.key_name(key_id)).transpose()?;
+        let name = self.shared.account.key_name(destination.key_id)?;
+        let live = self.live()?;
+        let outcome = live.re_encrypt(request, (source_name, name), choice, out);
+        self.counted(live, outcome)
+    }
 }
 
 impl Live {
     fn encrypt(
         &self,
         request: &EncryptRequest<'_>,
+        plaintext: &[u8],
         name: KeyName<'_>,
         choice: VersionChoice<'_>,
         out: &mut impl Output<2>,
     ) -> Result<Served> {
         let now_ms = monotonic_ms();
-        let epoch = self.keyring.epoch(now_ms)?;
         let mut guard = self.lanes.take()?;
-        let Lane { keys, sealer, aad, done } = guard.lane()?;
+        let (lane, epoch) = self.ready(guard.lane()?, name, choice, now_ms)?;
+        let Lane { keys, sealer, aad, done, uses } = lane;
         let key = keys.by_name(&self.keyring, name, epoch)?;
         request::check_grant_tokens(&request.grant_tokens)?;
         let (version, material) = access::to_seal(key, choice)?;
@@ -53,18 +74,24 @@ impl Live {
         if request.flags & flag::DRY_RUN != 0 {
             return Err(Error::DryRunOk);
         }
-        let [ciphertext, iv] = out.reserve([request.plaintext.len() + blob::OVERHEAD, gcm::IV_SIZE])?;
+        let [ciphertext, iv] = out.reserve([plaintext.len() + blob::OVERHEAD, gcm::IV_SIZE])?;
         let ciphertext = ciphertext.ok_or(Error::Internal("no place for the ciphertext"))?;
         aad.clear();
         aad.extend_from_slice(&version.header);
         request.aad.encode(aad);
         let message = sealer.payload_message(key, version, material)?;
-        sealer.seal(&message, &version.header, aad, request.plaintext, ciphertext)?;
+        sealer.seal(&message, &version.header, aad, plaintext, ciphertext)?;
         if let Some(iv) = iv {
             iv.copy_from_slice(&message.iv);
         }
         done.encrypted += 1;
-        Ok(Served::new(key, version, sealer.request_id()))
+        uses.sealed(key, version, 1, now_ms);
+        let served = Served::new(key, version, sealer.request_id());
+        if self.uses_are_due(uses, now_ms) {
+            drop(guard);
+            self.write_due_uses(now_ms);
+        }
+        Ok(served)
     }
 
     #[inline]
@@ -78,23 +105,8 @@ impl Live {
         let now_ms = monotonic_ms();
         let epoch = self.keyring.epoch(now_ms)?;
         let mut guard = self.lanes.take()?;
-        let Lane { keys, sealer, aad, done } = guard.lane()?;
-        let key = match name {
-            Some(name) => {
-                let key = keys.by_name(&self.keyring, name, epoch)?;
-                request::check_grant_tokens(&request.grant_tokens)?;
-                if key.uuid != blob.header.key_uuid {
-                    return Err(Error::IncorrectKey);
-                }
-                key
-            }
-            None => {
-                let key = keys.by_uuid(&self.keyring, &blob.header.key_uuid, epoch)?;
-                let key = key.ok_or_else(|| Error::not_found(Detail::Key, "of the ciphertext"))?;
-                request::check_grant_tokens(&request.grant_tokens)?;
-                key
-            }
-        };
+        let Lane { keys, sealer, aad, done, uses } = guard.lane()?;
+        let key = self.key_to_open(keys, request, name, &blob, epoch)?;
         let (version, material) = access::to_open(key, blob.header.version)?;
         sealer.wake(now_ms)?;
 
@@ -118,6 +130,62 @@ impl Live {
             return Err(Error::DryRunOk);
         }
         done.decrypted += 1;
-        Ok(Served::new(key, version, sealer.request_id()))
+        uses.opened(key, version, now_ms);
+        let served = Served::new(key, version, sealer.request_id());
+        if self.uses_are_due(uses, now_ms) {
+            drop(guard);
+            self.write_due_uses(now_ms);
+        }
+        Ok(served)
+    }
+
+    /// The key that a request names, or the one that the blob says. Who names another learns nothing of the blob's.
+    fn key_to_open<'a>(
+        &self,
+        keys: &'a mut KeyMemos,
+        request: &DecryptRequest<'_>,
+        name: Option<KeyName<'_>>,
+        blob: &Blob<'_>,
+        epoch: u64,
+    ) -> Result<&'a Key> {
+        let key = match name {
+            Some(name) => keys.by_name(&self.keyring, name, epoch)?,
+            None => {
+                let key = keys.by_uuid(&self.keyring, &blob.header.key_uuid, epoch)?;
+                key.ok_or_else(|| Error::not_found(Detail::Key, "of the ciphertext"))?
+            }
+        };
+        request::check_grant_tokens(&request.grant_tokens)?;
+        if key.uuid == blob.header.key_uuid { Ok(key) } else { Err(Error::IncorrectKey) }
+    }
+
+    /// Opens the source into memory of the library, seals it for the destination, and wipes it.
+    fn re_encrypt(
+        &self,
+        request: &ReEncryptRequest<'_>,
+        names: (Option<KeyName<'_>>, KeyName<'_>),
+        choice: VersionChoice<'_>,
+        out: &mut impl Output<2>,
+    ) -> Result<(Served, Served)> {
+        let ReEncryptRequest { source, destination } = request;
+        let len = Blob::parse(source.ciphertext)?.ciphertext.len();
+        let mut plaintext = Scratch(vec![0; len]);
+        let opened = self.decrypt(source, names.0, &mut plaintext)?;
+        Ok((opened, self.encrypt(destination, &plaintext.0, names.1, choice, out)?))
+    }
+}
+
+/// A plaintext that nobody outside sees.
+struct Scratch(Vec<u8>);
+
+impl Output<1> for Scratch {
+    fn reserve(&mut self, [need]: [usize; 1]) -> Result<[Option<&mut [u8]>; 1]> {
+        Ok([self.0.get_mut(..need)])
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        secret::wipe(&mut self.0);
     }
 }

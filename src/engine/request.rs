@@ -50,6 +50,85 @@ pub struct DecryptRequest<'a> {
     pub flags: u32,
 }
 
+pub struct ReEncryptRequest<'a> {
+    pub source: DecryptRequest<'a>,
+    /// Its plaintext is the source's.
+    pub destination: EncryptRequest<'a>,
+}
+
+/// A request on one key, or on one version of it.
+pub struct KeyRequest<'a> {
+    pub key_id: &'a str,
+    pub version_id: Option<&'a str>,
+    pub grant_tokens: GrantTokens<'a>,
+    pub flags: u32,
+}
+
+impl<'a> KeyRequest<'a> {
+    pub fn of(key_id: &'a str, flags: u32) -> Self {
+        KeyRequest { key_id, version_id: None, grant_tokens: GrantTokens::new(), flags }
+    }
+
+    pub fn refuse_version(&self) -> Result<()> {
+        match self.version_id {
+            None => Ok(()),
+            Some(_) => {
+                Err(Error::argument("request.version_id: must be NULL, the operation is on the whole key"))
+            }
+        }
+    }
+
+    pub fn require_version(&self) -> Result<&'a str> {
+        self.version_id.ok_or_else(|| Error::argument("request.version_id: is NULL; it is required"))
+    }
+}
+
+pub struct ScheduleRequest<'a> {
+    pub key_id: &'a str,
+    pub version_id: Option<&'a str>,
+    pub grant_tokens: GrantTokens<'a>,
+    pub waiting_days: u32,
+    pub flags: u32,
+}
+
+impl<'a> ScheduleRequest<'a> {
+    pub fn key_request(&self) -> KeyRequest<'a> {
+        let grant_tokens = self.grant_tokens.clone();
+        KeyRequest { key_id: self.key_id, version_id: self.version_id, grant_tokens, flags: self.flags }
+    }
+}
+
+pub struct RotationRequest<'a> {
+    pub key_id: &'a str,
+    pub grant_tokens: GrantTokens<'a>,
+    pub rotation_period_s: u32,
+    pub rotate_after_uses: u64,
+    pub flags: u32,
+}
+
+impl<'a> RotationRequest<'a> {
+    pub fn key_request(&self) -> KeyRequest<'a> {
+        let grant_tokens = self.grant_tokens.clone();
+        KeyRequest { key_id: self.key_id, version_id: None, grant_tokens, flags: self.flags }
+    }
+}
+
+pub struct ImportRequest<'a> {
+    pub key_id: &'a str,
+    pub material: &'a [u8],
+    pub grant_tokens: GrantTokens<'a>,
+    pub expires_at: i64,
+    pub version_number: u32,
+    pub flags: u32,
+}
+
+impl<'a> ImportRequest<'a> {
+    pub fn key_request(&self) -> KeyRequest<'a> {
+        let grant_tokens = self.grant_tokens.clone();
+        KeyRequest { key_id: self.key_id, version_id: None, grant_tokens, flags: self.flags }
+    }
+}
+
 /// Which version of a key a request asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum VersionChoice<'a> {

@@ -5,22 +5,28 @@
 //! dropped and the epoch moves on, which tells every lane that what it remembers may be old. Changes made through
 //! this process are dropped from the cache at once.
 
+mod due;
+mod edit;
 mod key;
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 use std::time::Duration;
 
 use quick_cache::sync::Cache;
 
-pub use key::{Key, KeyVersion, XAES_256_GCM};
+pub use due::is_deleted;
+pub use edit::KeyEdit;
+pub use key::{Key, KeyVersion, XAES_256_GCM, rotation_time, uuid_of};
 
 use crate::crypto::secret::MaterialSlab;
 use crate::crypto::uuid::Uuid;
 use crate::error::{Detail, Error, Result};
 use crate::platform;
-use crate::store::sealed::{Change, Family, SealedStore};
-use crate::store::{Kind, RowId};
+use crate::root::RootKeySource;
+use crate::store::RowName;
+use crate::store::sealed::{Change, SealedStore};
 
 /// Keys kept in memory; each takes less than 1 KiB.
 const CACHE_CAPACITY: usize = 16 * 1024;
@@ -32,26 +38,40 @@ pub enum KeyName<'a> {
     Alias(&'a str),
 }
 
-impl KeyName<'_> {
-    fn row(self) -> (Kind, &'static str) {
+impl<'a> KeyName<'a> {
+    pub fn row(self) -> RowName<'a> {
         match self {
-            KeyName::Id(_) => (Kind::KeyName, "id"),
-            KeyName::Alias(_) => (Kind::Alias, "alias"),
+            KeyName::Id(id) => RowName::KeyName(id),
+            KeyName::Alias(alias) => RowName::Alias(alias),
         }
     }
 
-    pub fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &'a str {
         match self {
             KeyName::Id(text) | KeyName::Alias(text) => text,
         }
     }
 
-    pub fn not_found(&self) -> Error {
-        match self {
-            KeyName::Id(id) => Error::not_found(Detail::Key, *id),
-            KeyName::Alias(alias) => Error::not_found(Detail::Alias, *alias),
-        }
+    pub fn not_found(self) -> Error {
+        not_found(self.row())
     }
+}
+
+fn not_found(name: RowName<'_>) -> Error {
+    match name {
+        RowName::KeyName(id) => Error::not_found(Detail::Key, id),
+        RowName::Alias(alias) => Error::not_found(Detail::Alias, alias),
+        _ => Error::not_found(Detail::Key, "of that UUID"),
+    }
+}
+
+/// How a keyring behaves.
+#[derive(Clone, Copy)]
+pub struct KeyringSettings {
+    pub max_staleness_ms: u64,
+    pub timeout: Duration,
+    pub require_lock: bool,
+    pub read_only: bool,
 }
 
 pub struct Keyring {
@@ -66,6 +86,13 @@ pub struct Keyring {
     believed_until: AtomicU64,
     /// The revision that the cache stands at. Locked by whoever asks the store.
     revision: Mutex<u64>,
+    /// When the first of the cached keys is due (see `due`); monotonic ms.
+    due_at: AtomicU64,
+    /// Uses of limited versions that this process has not written yet.
+    unwritten: Mutex<HashMap<(Uuid, u32), Arc<AtomicU64>>>,
+    /// Held by whoever reads rows; alone by a rekey, which changes what they are called.
+    names_hold: RwLock<()>,
+    read_only: bool,
     max_staleness_ms: u64,
     timeout: Duration,
     loads: AtomicU64,
@@ -73,7 +100,8 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    pub fn new(store: SealedStore, max_staleness_ms: u64, timeout: Duration, require_lock: bool) -> Self {
+    pub fn new(store: SealedStore, settings: &KeyringSettings) -> Self {
+        let KeyringSettings { max_staleness_ms, timeout, require_lock, read_only } = *settings;
         let now = platform::monotonic_ms();
         Keyring {
             revision: Mutex::new(store.seen_revision()),
@@ -84,6 +112,10 @@ impl Keyring {
             epoch: AtomicU64::new(1),
             refresh_at: AtomicU64::new(now + max_staleness_ms / 2),
             believed_until: AtomicU64::new(now + max_staleness_ms),
+            due_at: AtomicU64::new(u64::MAX),
+            unwritten: Mutex::new(HashMap::new()),
+            names_hold: RwLock::new(()),
+            read_only,
             max_staleness_ms,
             timeout,
             loads: AtomicU64::new(0),
@@ -125,6 +157,9 @@ impl Keyring {
         if now_ms < self.refresh_at.load(Ordering::Acquire) {
             return Ok(());
         }
+        if now_ms >= self.due_at.swap(u64::MAX, Ordering::AcqRel) {
+            self.forget_where(|key| due::is_due(&key.record, platform::unix_seconds()));
+        }
         self.refreshes.fetch_add(1, Ordering::Relaxed);
         let outcome = self.store.revision().and_then(|(revision, removal)| {
             if revision != *known {
@@ -152,18 +187,17 @@ impl Keyring {
     }
 
     fn forget_since(&self, known: u64, removal: u64) -> Result<()> {
-        // Before, so that a key which another thread is loading now is not kept (see load); and after, so that no
-        // lane remembers in the new epoch what it took from the cache in between.
-        self.epoch.fetch_add(1, Ordering::AcqRel);
-        if removal > known {
-            self.keys.clear();
-            self.names.clear();
-        } else {
-            let changed = self.store.owners_since(known)?;
-            self.keys.retain(|_, key| !changed.contains(&key.owner));
-        }
-        self.epoch.fetch_add(1, Ordering::AcqRel);
+        let changed = self.store.owners_since(known)?;
+        self.forget_where(|key| removal > known || changed.contains(&key.owner));
         Ok(())
+    }
+
+    fn forget_where(&self, is_old: impl Fn(&Key) -> bool) {
+        // The epoch moves on before, so that a key which another thread is loading now is not kept (see load); and
+        // after, so that no lane remembers in the new epoch what it took from the cache in between.
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.keys.retain(|_, key| !is_old(key));
+        self.epoch.fetch_add(1, Ordering::AcqRel);
     }
 
     /// The key that has this name.
@@ -182,9 +216,7 @@ impl Keyring {
                 key.ok_or_else(|| name.not_found())
             }
             quick_cache::sync::GuardResult::Guard(guard) => {
-                let (kind, _) = name.row();
-                let id = self.store.row_id(kind, &[name.as_str().as_bytes()]);
-                let key = self.load(kind, &id)?.ok_or_else(|| name.not_found())?;
+                let key = self.load(name.row())?.ok_or_else(|| name.not_found())?;
                 if !key.answers_to(name) {
                     return Err(Error::corrupt("a name leads to a key that has another one"));
                 }
@@ -201,8 +233,7 @@ impl Keyring {
         match self.keys.get_value_or_guard(uuid, Some(self.timeout)) {
             quick_cache::sync::GuardResult::Value(key) => Ok(Some(key)),
             quick_cache::sync::GuardResult::Guard(guard) => {
-                let id = self.store.row_id(Kind::Key, &[uuid]);
-                let key = self.load(Kind::Key, &id)?;
+                let key = self.load(RowName::Key(uuid))?;
                 // The others that wait find it in the cache now.
                 drop(guard);
                 Ok(key)
@@ -212,12 +243,34 @@ impl Keyring {
     }
 
     /// Loads a key into the cache. If anything changed while it was loaded, it may be old already: once more.
-    fn load(&self, kind: Kind, id: &RowId) -> Result<Option<Arc<Key>>> {
+    fn load(&self, name: RowName<'_>) -> Result<Option<Arc<Key>>> {
+        let mut may_remove = !self.read_only;
         loop {
             let epoch = self.epoch.load(Ordering::Acquire);
             self.loads.fetch_add(1, Ordering::Relaxed);
-            let Some(family) = self.store.family(kind, id)? else { return Ok(None) };
-            let key = Arc::new(Key::from_family(&self.store, &family, &self.slab)?);
+            let held = self.names_hold.read().unwrap_or_else(PoisonError::into_inner);
+            let Some(family) = self.store.family(name)? else { return Ok(None) };
+            let now = platform::unix_seconds();
+            if due::is_due(&family.head, now) && may_remove {
+                drop(held);
+                // If the store cannot be changed just now, the key is still seen as time has made it.
+                may_remove = false;
+                let _ = self.remove_due(&uuid_of(&family.head)?);
+                continue;
+            }
+            if due::is_deleted(&family.head, now) {
+                return Ok(None);
+            }
+            let key = Key::from_family(&self.store, &family, &self.slab, |uuid, version| {
+                self.unwritten(uuid, version)
+            })?;
+            let key = Arc::new(key);
+            if key.record.due_at > now {
+                let wait_ms = ((key.record.due_at - now) as u64).saturating_mul(1000);
+                let due_ms = platform::monotonic_ms().saturating_add(wait_ms);
+                self.due_at.fetch_min(due_ms, Ordering::AcqRel);
+                self.refresh_at.fetch_min(due_ms, Ordering::AcqRel);
+            }
             self.keys.insert(key.uuid, key.clone());
             if self.epoch.load(Ordering::Acquire) == epoch {
                 return Ok(Some(key));
@@ -226,9 +279,24 @@ impl Keyring {
         }
     }
 
+    /// The counter of a limited version's uses that this process has not written yet.
+    pub fn unwritten(&self, uuid: Uuid, version: u32) -> Arc<AtomicU64> {
+        let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+        unwritten.entry((uuid, version)).or_default().clone()
+    }
+
+    /// All such counters, taken down to zero.
+    pub fn take_unwritten(&self) -> Vec<((Uuid, u32), u64)> {
+        let unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+        unwritten.iter().map(|(place, uses)| (*place, uses.swap(0, Ordering::AcqRel))).collect()
+    }
+
     /// Runs a change in one transaction, and forgets what it made old before anyone is told that it happened.
     pub fn change<T>(&self, body: impl FnMut(&mut Change<'_>) -> Result<T>) -> Result<T> {
-        let changed = self.store.change(body)?;
+        let changed = {
+            let _held = self.names_hold.read().unwrap_or_else(PoisonError::into_inner);
+            self.store.change(body)?
+        };
         let mut known = self.revision.lock().unwrap_or_else(PoisonError::into_inner);
         if changed.revision > *known {
             self.forget_since(*known, changed.removal_revision)?;
@@ -237,11 +305,33 @@ impl Keyring {
         Ok(changed.value)
     }
 
-    /// The family of a key inside a change.
-    pub fn family_in(&self, change: &Change<'_>, name: KeyName<'_>) -> Result<Family> {
-        let (kind, _) = name.row();
-        let id = self.store.row_id(kind, &[name.as_str().as_bytes()]);
-        let family = change.family(kind, &id)?.ok_or_else(|| name.not_found())?;
-        Ok(family)
+    /// Runs a change to one key, as `body` edits it. Nothing is written if `body` fails.
+    pub fn edit<T>(
+        &self,
+        name: RowName<'_>,
+        mut body: impl FnMut(&mut KeyEdit, &Change<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.change(|change| {
+            let family = change.family(name)?.ok_or_else(|| not_found(name))?;
+            let now = platform::unix_seconds();
+            if due::is_deleted(&family.head, now) {
+                return Err(not_found(name));
+            }
+            let mut edit = KeyEdit::new(&self.store, family)?;
+            edit.let_time_pass(now)?;
+            let value = body(&mut edit, change)?;
+            edit.write(change)?;
+            Ok(value)
+        })
+    }
+
+    /// Gives the store a new root key, while nobody reads by the old one.
+    pub fn rekey(&self, root: &RootKeySource<'_>, require_lock: bool, dry_run: bool) -> Result<()> {
+        let mut known = self.revision.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.names_hold.write().unwrap_or_else(PoisonError::into_inner);
+        self.store.rekey(root, require_lock, dry_run)?;
+        *known = self.store.seen_revision();
+        self.forget_where(|_| true);
+        Ok(())
     }
 }

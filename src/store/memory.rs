@@ -81,6 +81,10 @@ impl Rows for Snapshot {
     fn count(&self) -> Result<u64> {
         Ok(self.rows.len() as u64)
     }
+
+    fn header(&self) -> Result<Option<Header>> {
+        Ok(self.header.clone())
+    }
 }
 
 impl Transaction for Snapshot {
@@ -95,6 +99,11 @@ impl Transaction for Snapshot {
         if let Some(row) = self.rows.remove(&(kind, *id)) {
             self.owned.remove(&(row.owner, kind, *id));
         }
+        Ok(())
+    }
+
+    fn put_header(&mut self, header: &Header) -> Result<()> {
+        self.header = Some(header.clone());
         Ok(())
     }
 }
@@ -125,13 +134,13 @@ impl Rows for MemoryStore {
     fn count(&self) -> Result<u64> {
         self.published.load().count()
     }
+
+    fn header(&self) -> Result<Option<Header>> {
+        self.published.load().header()
+    }
 }
 
 impl Store for MemoryStore {
-    fn header(&self) -> Result<Option<Header>> {
-        Ok(self.published.load().header.clone())
-    }
-
     fn create(&self, header: &Header, first: &Row) -> Result<bool> {
         self.commit(|snapshot| {
             if snapshot.header.is_some() {
@@ -148,6 +157,18 @@ impl Store for MemoryStore {
             Some(_) => body(snapshot),
             None => Err(Error::Internal("a change before the store was created")),
         })
+    }
+
+    fn snapshot(&self, body: &mut dyn FnMut(&dyn Rows) -> Result<()>) -> Result<()> {
+        body(&**self.published.load())
+    }
+
+    fn scrub(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn backup(&self, _path: &str) -> Result<()> {
+        Err(Error::Unsupported("a store in memory has no file to back up".into()))
     }
 
     fn reopen(&self) -> Result<Box<dyn Store>> {

@@ -4,15 +4,19 @@
 //! To add a store: implement `Rows`, `Transaction` and `Store`, and name its scheme in `open`.
 
 mod header;
+mod keys;
 mod memory;
 pub mod record;
+mod rekey;
 pub mod sealed;
 mod sqlite;
+pub mod verify;
 
 use std::time::Duration;
 
 pub use header::Header;
 
+use crate::crypto::uuid::Uuid;
 use crate::error::{Error, Result};
 
 /// A row's place in its table: an HMAC of what it names, so that names are not in the clear.
@@ -32,14 +36,40 @@ pub enum Kind {
     Version = 5,
     /// A version's material; nothing else of the version, so that destroying it removes one row.
     Material = 6,
+    /// How often a key's versions were used.
+    Usage = 7,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 6] =
-        [Kind::Store, Kind::Key, Kind::KeyName, Kind::Alias, Kind::Version, Kind::Material];
+    pub const ALL: [Kind; 7] =
+        [Kind::Store, Kind::Key, Kind::KeyName, Kind::Alias, Kind::Version, Kind::Material, Kind::Usage];
 
     fn from_number(number: i64) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| *kind as i64 == number)
+    }
+}
+
+/// What a row is called before it is hashed; the one place that says what names which row.
+#[derive(Clone, Copy, Debug)]
+pub enum RowName<'a> {
+    Key(&'a Uuid),
+    KeyName(&'a str),
+    Alias(&'a str),
+    Version(&'a Uuid, u32),
+    Material(&'a Uuid, u32),
+    Usage(&'a Uuid),
+}
+
+impl RowName<'_> {
+    pub fn kind(&self) -> Kind {
+        match self {
+            RowName::Key(_) => Kind::Key,
+            RowName::KeyName(_) => Kind::KeyName,
+            RowName::Alias(_) => Kind::Alias,
+            RowName::Version(..) => Kind::Version,
+            RowName::Material(..) => Kind::Material,
+            RowName::Usage(_) => Kind::Usage,
+        }
     }
 }
 
@@ -76,24 +106,34 @@ pub trait Rows {
 
     /// How many rows there are.
     fn count(&self) -> Result<u64>;
+
+    /// The header, or None where no store has been created yet.
+    fn header(&self) -> Result<Option<Header>>;
 }
 
 /// Changing. Nothing is seen by others before the commit.
 pub trait Transaction: Rows {
     fn put(&mut self, row: &Row) -> Result<()>;
     fn delete(&mut self, kind: Kind, id: &RowId) -> Result<()>;
+    fn put_header(&mut self, header: &Header) -> Result<()>;
 }
 
 /// One store, shared by all threads of a process.
 pub trait Store: Rows + Send + Sync {
-    /// The header, or None where no store has been created yet.
-    fn header(&self) -> Result<Option<Header>>;
-
     /// Creates the store with its first row; false if it is there already, whoever made it.
     fn create(&self, header: &Header, first: &Row) -> Result<bool>;
 
     /// Runs `body` in one transaction, alone among all writers; durable when this returns Ok.
     fn write(&self, body: &mut dyn FnMut(&mut dyn Transaction) -> Result<()>) -> Result<()>;
+
+    /// Runs `body` on one committed state, whatever others write meanwhile.
+    fn snapshot(&self, body: &mut dyn FnMut(&dyn Rows) -> Result<()>) -> Result<()>;
+
+    /// Sees to it that deleted rows have left no trace in the store's files.
+    fn scrub(&self) -> Result<()>;
+
+    /// Writes a consistent copy to a file that is not there yet.
+    fn backup(&self, path: &str) -> Result<()>;
 
     /// The same store for a child of fork: new connections, new locks.
     fn reopen(&self) -> Result<Box<dyn Store>>;

@@ -20,6 +20,9 @@ pub struct StoreRecord {
     /// The last revision at which a key was removed with its head row, which leaves no newer row behind.
     #[prost(uint64, tag = "6")]
     pub removal_revision: u64,
+    /// Unix time in seconds before which no key is due (see KeyRecord); 0 = none is scheduled.
+    #[prost(int64, tag = "7")]
+    pub next_due_at: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
@@ -68,6 +71,34 @@ pub struct KeyRecord {
     /// Keyed, order-free sum over the key's other rows.
     #[prost(bytes = "vec", tag = "11")]
     pub rows_sum: Vec<u8>,
+    /// Unix time in seconds when a key that is pending deletion is gone; 0 = it is not.
+    #[prost(int64, tag = "12")]
+    pub deletion_at: i64,
+    /// Unix time in seconds of the last rotation, or of the creation.
+    #[prost(int64, tag = "13")]
+    pub rotated_at: i64,
+    #[prost(uint64, tag = "14")]
+    pub rotate_after_uses: u64,
+    /// In the order of their keys.
+    #[prost(message, repeated, tag = "15")]
+    pub tags: Vec<TagRecord>,
+    /// Of imported material: Unix time in seconds, 0 = it does not expire.
+    #[prost(int64, tag = "16")]
+    pub material_expires_at: i64,
+    /// Of imported material, also while it is deleted: what shows that it is the same again.
+    #[prost(bytes = "vec", tag = "17")]
+    pub material_commitment: Vec<u8>,
+    /// Unix time in seconds of whatever comes first: deletion, a version's destruction, expiry; 0 = nothing.
+    #[prost(int64, tag = "18")]
+    pub due_at: i64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct TagRecord {
+    #[prost(string, tag = "1")]
+    pub key: String,
+    #[prost(string, tag = "2")]
+    pub value: String,
 }
 
 /// A KeyName row.
@@ -112,4 +143,52 @@ pub struct VersionRecord {
     /// As in the ciphertext's header; a blob with another is refused.
     #[prost(uint32, tag = "5")]
     pub algorithm: u32,
+    /// Unix time in seconds; 0 = not scheduled.
+    #[prost(int64, tag = "6")]
+    pub destruction_at: i64,
+}
+
+/// A key's Usage row: how often its versions were used, as far as it was written.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct UsageRecord {
+    #[prost(message, repeated, tag = "1")]
+    pub versions: Vec<VersionUsage>,
+}
+
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub struct VersionUsage {
+    #[prost(uint32, tag = "1")]
+    pub number: u32,
+    /// Data keys and payloads made.
+    #[prost(uint64, tag = "2")]
+    pub sealed: u64,
+    /// Ciphertexts opened.
+    #[prost(uint64, tag = "3")]
+    pub opened: u64,
+    /// Unix time in seconds.
+    #[prost(int64, tag = "4")]
+    pub last_used_at: i64,
+}
+
+impl UsageRecord {
+    /// Of a version; zeros if it was never used.
+    pub fn of(&self, number: u32) -> VersionUsage {
+        let known = self.versions.iter().find(|usage| usage.number == number);
+        known.copied().unwrap_or(VersionUsage { number, ..VersionUsage::default() })
+    }
+
+    pub fn add(&mut self, more: &VersionUsage) {
+        let index = match self.versions.iter().position(|usage| usage.number == more.number) {
+            Some(index) => index,
+            None => {
+                self.versions.push(VersionUsage { number: more.number, ..VersionUsage::default() });
+                self.versions.len() - 1
+            }
+        };
+        if let Some(usage) = self.versions.get_mut(index) {
+            usage.sealed = usage.sealed.saturating_add(more.sealed);
+            usage.opened = usage.opened.saturating_add(more.opened);
+            usage.last_used_at = usage.last_used_at.max(more.last_used_at);
+        }
+    }
 }

@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, ff
 use connections::{Connections, wait_at_most};
 
 use super::{Header, Kind, Row, RowId, Rows, Store, StoreOptions, Transaction};
-use crate::error::{Error, Result};
+use crate::error::{Detail, Error, Result};
 use crate::platform;
 
 /// "kms1", in the file's header, so that `file` and we can tell what it is.
@@ -66,6 +66,20 @@ impl SqliteStore {
                     message: "the file cannot be written; KMS_OPEN_READ_ONLY opens it for reading".into(),
                 });
             }
+            let version = schema_version(connection)?;
+            if !options.read_only && (1..MIGRATIONS.len() as i64).contains(&version) {
+                let transaction = connection
+                    .transaction_with_behavior(TransactionBehavior::Immediate)
+                    .map_err(sql_error)?;
+                // Another process may have migrated it meanwhile.
+                let version = schema_version(&transaction)?;
+                store.migrate(&transaction, version)?;
+                transaction.commit().map_err(sql_error)?;
+            }
+            if version > 0 && !options.read_only {
+                // A backup comes without.
+                store.switch_to_wal(connection)?;
+            }
             Ok(())
         })?;
         Ok(store)
@@ -78,38 +92,6 @@ impl SqliteStore {
 
     fn with<T>(&self, body: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
         self.connections.with(body)
-    }
-
-    /// The schema version of the file; 0 if it is an empty database.
-    fn schema_version(&self, connection: &Connection) -> Result<i64> {
-        let (application, version, tables) = connection
-            .query_row(
-                "SELECT (SELECT application_id FROM pragma_application_id),
-                        (SELECT user_version FROM pragma_user_version),
-                        (SELECT count(*) FROM sqlite_schema)",
-                [],
-                |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)),
-            )
-            .map_err(sql_error)?;
-        if application == 0 && version == 0 && tables == 0 {
-            return Ok(0);
-        }
-        if application != APPLICATION_ID {
-            return Err(Error::Store {
-                native_code: 0,
-                message: "the file is a SQLite database, but not a libkms store".into(),
-            });
-        }
-        if version > MIGRATIONS.len() as i64 {
-            return Err(Error::Unsupported(
-                format!("the store has schema version {version}, this library knows {}", MIGRATIONS.len())
-                    .into(),
-            ));
-        }
-        if version < 1 {
-            return Err(Error::corrupt("its schema version is impossible"));
-        }
-        Ok(version)
     }
 
     /// WAL is a property of the file. Switching needs the file for a moment, and SQLite does not call the busy
@@ -139,6 +121,37 @@ impl SqliteStore {
         transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(sql_error)?;
         transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64).map_err(sql_error)
     }
+}
+
+/// The schema version of the file; 0 if it is an empty database.
+fn schema_version(connection: &Connection) -> Result<i64> {
+    let (application, version, tables) = connection
+        .query_row(
+            "SELECT (SELECT application_id FROM pragma_application_id),
+                    (SELECT user_version FROM pragma_user_version),
+                    (SELECT count(*) FROM sqlite_schema)",
+            [],
+            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)),
+        )
+        .map_err(sql_error)?;
+    if application == 0 && version == 0 && tables == 0 {
+        return Ok(0);
+    }
+    if application != APPLICATION_ID {
+        return Err(Error::Store {
+            native_code: 0,
+            message: "the file is a SQLite database, but not a libkms store".into(),
+        });
+    }
+    if version > MIGRATIONS.len() as i64 {
+        return Err(Error::Unsupported(
+            format!("the store has schema version {version}, this library knows {}", MIGRATIONS.len()).into(),
+        ));
+    }
+    if version < 1 {
+        return Err(Error::corrupt("its schema version is impossible"));
+    }
+    Ok(version)
 }
 
 /// Rows of whatever connection or transaction.
@@ -226,6 +239,19 @@ impl Rows for Sql<'_> {
             self.0.query_row("SELECT count(*) FROM row", [], |row| row.get(0)).map_err(sql_error)?;
         Ok(count as u64)
     }
+
+    fn header(&self) -> Result<Option<Header>> {
+        if schema_version(self.0)? == 0 {
+            return Ok(None);
+        }
+        let bytes: Option<Vec<u8>> = self
+            .0
+            .query_row("SELECT bytes FROM header", [], |row| row.get(0))
+            .optional()
+            .map_err(sql_error)?;
+        let bytes = bytes.ok_or_else(|| Error::corrupt("its header is missing"))?;
+        Header::from_bytes(&bytes).map(Some)
+    }
 }
 
 impl Transaction for Sql<'_> {
@@ -241,6 +267,12 @@ impl Transaction for Sql<'_> {
         let sql = "DELETE FROM row WHERE kind = ?1 AND id = ?2";
         let values = params![kind as i64, id];
         self.0.prepare_cached(sql).and_then(|mut delete| delete.execute(values)).map_err(sql_error)?;
+        Ok(())
+    }
+
+    fn put_header(&mut self, header: &Header) -> Result<()> {
+        let sql = "INSERT INTO header (id, bytes) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET bytes = ?1";
+        self.0.execute(sql, [header.to_bytes()]).map_err(sql_error)?;
         Ok(())
     }
 }
@@ -271,45 +303,23 @@ impl Rows for SqliteStore {
     fn count(&self) -> Result<u64> {
         self.with(|connection| Sql(connection).count())
     }
+
+    fn header(&self) -> Result<Option<Header>> {
+        self.with(|connection| Sql(connection).header())
+    }
 }
 
 impl Store for SqliteStore {
-    fn header(&self) -> Result<Option<Header>> {
-        self.with(|connection| {
-            let version = self.schema_version(connection)?;
-            if version == 0 {
-                return Ok(None);
-            }
-            if version < MIGRATIONS.len() as i64 && !self.options.read_only {
-                let transaction = connection
-                    .transaction_with_behavior(TransactionBehavior::Immediate)
-                    .map_err(sql_error)?;
-                // Another process may have migrated it meanwhile.
-                let version = self.schema_version(&transaction)?;
-                self.migrate(&transaction, version)?;
-                transaction.commit().map_err(sql_error)?;
-            }
-            let bytes: Option<Vec<u8>> = connection
-                .query_row("SELECT bytes FROM header", [], |row| row.get(0))
-                .optional()
-                .map_err(sql_error)?;
-            let bytes = bytes.ok_or_else(|| Error::corrupt("its header is missing"))?;
-            Header::from_bytes(&bytes).map(Some)
-        })
-    }
-
     fn create(&self, header: &Header, first: &Row) -> Result<bool> {
         self.with(|connection| {
             self.switch_to_wal(connection)?;
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql_error)?;
-            if self.schema_version(&transaction)? != 0 {
+            if schema_version(&transaction)? != 0 {
                 return Ok(false);
             }
             self.migrate(&transaction, 0)?;
-            transaction
-                .execute("INSERT INTO header (id, bytes) VALUES (1, ?1)", [header.to_bytes()])
-                .map_err(sql_error)?;
+            Sql(&transaction).put_header(header)?;
             Sql(&transaction).put(first)?;
             transaction.commit().map_err(sql_error)?;
             Ok(true)
@@ -323,6 +333,42 @@ impl Store for SqliteStore {
             body(&mut Sql(&transaction))?;
             transaction.commit().map_err(sql_error)
         })
+    }
+
+    fn snapshot(&self, body: &mut dyn FnMut(&dyn Rows) -> Result<()>) -> Result<()> {
+        self.with(|connection| {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Deferred).map_err(sql_error)?;
+            body(&Sql(&transaction))
+        })
+    }
+
+    /// secure_delete has zeroed the rows in the file; what the write-ahead log still holds goes with a checkpoint.
+    fn scrub(&self) -> Result<()> {
+        self.with(|connection| {
+            let busy: i64 = connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+                .map_err(sql_error)?;
+            if busy == 0 { Ok(()) } else { Err(Error::DependencyTimeout("the store")) }
+        })
+    }
+
+    fn backup(&self, path: &str) -> Result<()> {
+        let place = Path::new(path);
+        if place.exists() {
+            return Err(Error::AlreadyExists { what: Detail::None, name: path.to_string() });
+        }
+        platform::create_private(place).map_err(|error| io_error(&error))?;
+        let copied = self.with(|connection| {
+            // One read transaction; an empty file is as good as none to it.
+            connection.execute("VACUUM INTO ?1", [path]).map_err(sql_error)?;
+            std::fs::File::open(place).and_then(|file| file.sync_all()).map_err(|error| io_error(&error))
+        });
+        if copied.is_err() {
+            // What is left of it would be taken for a backup; the first error is the one to report.
+            let _ = std::fs::remove_file(place);
+        }
+        copied
     }
 
     fn reopen(&self) -> Result<Box<dyn Store>> {

@@ -7,6 +7,7 @@
 use std::ffi::{CStr, CString, c_char};
 use std::ptr::{null, null_mut};
 
+use kms::capi::aliases::*;
 use kms::capi::keys::*;
 use kms::capi::open::kms_flush;
 use kms::capi::types::*;

@@ -12,7 +12,19 @@ use model::Model;
 
 /// The files of src/capi that are the C ABI, in the order of the header. The first sentence of a file's `//!`
 /// comment is the heading of its functions.
-pub const CAPI_FILES: [&str; 6] = ["constants", "types", "open", "keys", "data", "about"];
+pub const CAPI_FILES: [&str; 11] = [
+    "constants",
+    "types",
+    "open",
+    "keys",
+    "aliases",
+    "lifecycle",
+    "versions",
+    "data",
+    "re_encrypt",
+    "care",
+    "about",
+];
 
 /// Headings among the constants: each stands before the constant that it names.
 pub const CONSTANT_HEADINGS: [(&str, &str); 7] = [

@@ -1,0 +1,117 @@
+//! A new root key for a whole store, in one transaction.
+
+use std::sync::Arc;
+
+use prost::Message;
+
+use super::keys::{StoreKeys, Sum};
+use super::record::{AliasRecord, KeyNameRecord, KeyRecord, VersionRecord};
+use super::sealed::{Family, STORE_ROW, SealedStore, Sealing, as_rows};
+use super::{Header, Kind, Row, RowId, RowName, Transaction};
+use crate::crypto::uuid::Uuid;
+use crate::error::{Error, Result};
+use crate::root::RootKeySource;
+
+impl SealedStore {
+    /// Reseals every row under keys of a new root secret, and writes the header that goes with it. All row ids change,
+    /// since the key that hashes names does. The caller sees to it that no other thread of this handle reads
+    /// meanwhile. With `dry_run`, everything is done but the commit.
+    pub fn rekey(&self, root: &RootKeySource<'_>, require_lock: bool, dry_run: bool) -> Result<()> {
+        let kind = root.new_kind()?;
+        let secret = root.secret(&kind, require_lock)?;
+        let header = Header::new(self.store_id(), kind, &secret);
+        let new_keys = Arc::new(StoreKeys::new(header.store_id, &secret, require_lock)?);
+        let mut new_revision = 0;
+        self.store.write(&mut |transaction| {
+            let (revision, mut record) = self.store_row(transaction)?;
+            new_revision = revision + 1;
+            let mut owners: Vec<RowId> = Vec::new();
+            self.check_heads(as_rows(transaction), |head| {
+                owners.push(head.id);
+                Ok(())
+            })?;
+            let mut heads = Sum::default();
+            for owner in &owners {
+                let family = self
+                    .family_of(transaction, Kind::Key, owner)?
+                    .ok_or_else(|| Error::corrupt("a key vanished while it was resealed"))?;
+                heads.add(new_keys.term(&self.reseal(transaction, &family, &new_keys, new_revision)?));
+            }
+            record.heads_sum = heads.to_bytes();
+            let store_row =
+                new_keys.seal(Kind::Store, STORE_ROW, STORE_ROW, new_revision, &record.encode_to_vec())?;
+            transaction.put(&store_row)?;
+            transaction.put_header(&header)?;
+            if dry_run { Err(Error::DryRunOk) } else { Ok(()) }
+        })?;
+        self.sealing.store(Arc::new(Sealing { header: header.clone(), keys: new_keys.clone() }));
+        self.note_revision(new_revision);
+        // The rows of the old root key are deleted, but the write-ahead log may hold them still; a reader that keeps
+        // it busy only delays that to the next checkpoint.
+        let _ = self.store.scrub();
+        Ok(())
+    }
+
+    /// Writes a key's rows anew and gives its new head row.
+    fn reseal(
+        &self,
+        transaction: &mut dyn Transaction,
+        family: &Family,
+        new_keys: &StoreKeys,
+        revision: u64,
+    ) -> Result<Row> {
+        let old_keys = self.keys();
+        let uuid: Uuid = family
+            .head
+            .key_uuid
+            .as_slice()
+            .try_into()
+            .map_err(|_| Error::corrupt("a key's UUID has a wrong length"))?;
+        let owner = new_keys.row_id(RowName::Key(&uuid));
+        for row in &family.rows {
+            transaction.delete(row.kind, &row.id)?;
+        }
+        transaction.delete(Kind::Key, &family.owner)?;
+        let mut sum = Sum::default();
+        for row in &family.rows {
+            let plaintext = old_keys.unseal(row)?;
+            let mut put = |name: RowName<'_>| -> Result<()> {
+                let id = new_keys.row_id(name);
+                let sealed = new_keys.seal(row.kind, id, owner, revision, &plaintext)?;
+                sum.add(new_keys.term(&sealed));
+                transaction.put(&sealed)
+            };
+            match row.kind {
+                Kind::KeyName => put(RowName::KeyName(&decode::<KeyNameRecord>(&plaintext)?.key_id))?,
+                Kind::Alias => put(RowName::Alias(&decode::<AliasRecord>(&plaintext)?.alias))?,
+                Kind::Version => put(RowName::Version(&uuid, decode::<VersionRecord>(&plaintext)?.number))?,
+                Kind::Material => {
+                    put(RowName::Material(&uuid, self.material_number(family, &uuid, &row.id)?))?
+                }
+                Kind::Usage => put(RowName::Usage(&uuid))?,
+                Kind::Store | Kind::Key => {
+                    return Err(Error::corrupt("a key owns a row that no key can own"));
+                }
+            }
+        }
+        let head = KeyRecord { rows_sum: sum.to_bytes(), ..family.head.clone() };
+        let sealed = new_keys.seal(Kind::Key, owner, owner, revision, &head.encode_to_vec())?;
+        transaction.put(&sealed)?;
+        Ok(sealed)
+    }
+
+    /// Which version a Material row is of: its id tells, its plaintext does not.
+    fn material_number(&self, family: &Family, uuid: &Uuid, id: &RowId) -> Result<u32> {
+        for row in family.rows(Kind::Version) {
+            let number = self.unseal_record::<VersionRecord>(row)?.number;
+            if self.row_id(RowName::Material(uuid, number)) == *id {
+                return Ok(number);
+            }
+        }
+        Err(Error::corrupt("material belongs to no version"))
+    }
+}
+
+fn decode<T: Message + Default>(plaintext: &[u8]) -> Result<T> {
+    T::decode(plaintext).map_err(|_| Error::corrupt("a record cannot be decoded"))
+}
