@@ -297,16 +297,17 @@ def sized(struct: type[_S]) -> _S:
 
 
 # Whether a call keeps Python's interpreter lock. Letting go of it lets other threads run meanwhile, and then has to
-# wait for their turn to end, which is 5 ms if they never wait. As a ratio to keeping it, bench/bench_data_keys.py:
+# wait for their turn to end, which is 5 ms if they never wait. The cost of letting go, as a ratio to keeping the lock,
+# from several runs of bench/bench_data_keys.py on two cores that had other work too:
 #
 #                                 alone   2 threads   beside a thread that computes
-#     generate_data_key            1.0     1.5-1.9     1.0
-#     encrypt, 65,536 bytes        1.0     1.0        74
-#     generate_data_keys, 1000     1.0     0.75-0.85  13-18
-#     create_key                   0.8     0.9         9
+#     generate_data_key            1.0     1.0-1.9     1-54
+#     encrypt, 65,536 bytes        1.0     0.9-1.0     1-74
+#     generate_data_keys, 1000     1.0     0.75-1.1    1-18
+#     create_key                   1.0     0.7-1.1     1-9
 #
-# So calls of some microseconds keep it. Those that wait for the store, or are long enough to be worth a second
-# processor, let go: holding everyone else up would be the greater harm.
+# So calls of some microseconds keep it: they have nothing to gain. Those that may wait for the disk, or are long enough
+# to be worth a second core, let go: holding everyone else up would be the greater harm.
 HOLDS_GIL = ctypes.PyDLL
 RELEASES_GIL = ctypes.CDLL
 
