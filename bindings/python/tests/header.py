@@ -1,20 +1,34 @@
-"""Reads include/kms.h, and compares what it says with what libkms._ffi says."""
+"""Reads include/kms.h, and compares what it says with what libkms._structs and libkms._ffi say."""
 
 from __future__ import annotations
 
 import ctypes
 import re
-from ctypes import POINTER, Structure, c_char, c_char_p, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import (
+    POINTER,
+    Structure,
+    c_char,
+    c_char_p,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint8,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
 from pathlib import Path
 from typing import Any
 
-from libkms import Detail, KeySpec, KeyState, MemoryProtection, Origin, Status, _ffi
+from libkms import Detail, KeySpec, KeyState, MemoryProtection, Origin, Status, _ffi, _structs
+from libkms._enums import VersionState
 
 HEADER = Path(__file__).resolve().parents[3] / "include" / "kms.h"
 
 _TYPES: dict[str, Any] = {
     "void": None,
     "char": c_char,
+    "uint8_t": c_uint8,
     "size_t": c_size_t,
     "int64_t": c_int64,
     "uint32_t": c_uint32,
@@ -39,7 +53,7 @@ def ctype(declared: str) -> Any:
         plain = _TYPES[spelled]
     else:
         pointed = spelled.removeprefix("const ").removesuffix(" *")
-        struct = _ffi.STRUCTS[pointed]
+        struct = _structs.STRUCTS[pointed]
         plain = POINTER(struct) if spelled.endswith("*") else struct
     return plain * int(length) if length else plain
 
@@ -86,12 +100,13 @@ def offsets(header: str) -> dict[str, dict[str, tuple[int, ...]]]:
 
 
 def python_constants() -> dict[str, int]:
-    found = {name: value for name, value in vars(_ffi).items() if name.startswith("KMS_")}
+    found = {name: value for name, value in vars(_structs).items() if name.startswith("KMS_")}
     for prefix, enumeration in (
         ("KMS_", Status),
         ("KMS_DETAIL_", Detail),
         ("KMS_KEY_SPEC_", KeySpec),
         ("KMS_KEY_STATE_", KeyState),
+        ("KMS_VERSION_STATE_", VersionState),
         ("KMS_ORIGIN_", Origin),
         ("KMS_MEMORY_", MemoryProtection),
     ):
@@ -107,15 +122,15 @@ def python_offsets(struct: type[Structure]) -> dict[str, tuple[int, ...]]:
 
 
 def differences(header: str) -> list[str]:
-    """What the header and libkms._ffi do not have in common; empty if they agree."""
+    """What the header and the package do not have in common; empty if they agree."""
     pairs: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         ("constant", constants(header), python_constants()),
-        ("struct", structs(header), {name: list(struct._fields_) for name, struct in _ffi.STRUCTS.items()}),
+        ("struct", structs(header), {name: list(struct._fields_) for name, struct in _structs.STRUCTS.items()}),
         ("function", functions(header), {name: (r, tuple(a)) for name, (_, r, a) in _ffi.PROTOTYPES.items()}),
-        ("offsets", offsets(header), {name: python_offsets(struct) for name, struct in _ffi.STRUCTS.items()}),
+        ("offsets", offsets(header), {name: python_offsets(struct) for name, struct in _structs.STRUCTS.items()}),
     ]
     return [
-        f"{kind} {name}: {there.get(name)} in the header, {here.get(name)} in _ffi"
+        f"{kind} {name}: {there.get(name)} in the header, {here.get(name)} in libkms"
         for kind, there, here in pairs
         for name in sorted({*there, *here})
         if there.get(name, "nothing") != here.get(name, "nothing")

@@ -1,4 +1,4 @@
-"""libkms._ffi says what include/kms.h says, and the loaded library agrees."""
+"""libkms._structs and libkms._ffi say what include/kms.h says, and the loaded library agrees."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import libkms
-from libkms import _ffi
+from libkms import _ffi, _structs
 
 from . import header
 
@@ -39,7 +39,7 @@ def test_the_parser_sees_all_of_the_header(text: str) -> None:
         (r"#define KMS_OK 0", "#define KMS_OK 0\n#define KMS_LATER 23", "constant KMS_LATER"),
         (r"#define KMS_ORIGIN_EXTERNAL 1", "", "constant KMS_ORIGIN_EXTERNAL"),
         (r"  uint32_t key_spec;", "  uint64_t key_spec;", "struct kms_data_key_request_t"),
-        (r"  char version_id\[65\];", "  char version_id[64];", "struct kms_data_key_info_t"),
+        (r"  char request_id\[37\];", "  char request_id[36];", "struct kms_data_key_info_t"),
         (r"(  uint32_t algorithm;.*\n)(  uint32_t version_number;.*\n)", r"\2\1", "struct kms_data_key_info_t"),
         (r"(\n\} kms_bytes_t;)", r"\n  uint32_t flags;\1", "struct kms_bytes_t"),
         (r"typedef struct kms_span \{[^}]*\} kms_span_t;", "", "struct kms_span_t"),
@@ -68,7 +68,7 @@ def test_prototypes_are_set_on_the_functions() -> None:
 
 
 def test_the_library_has_the_same_struct_sizes() -> None:
-    for name, struct in _ffi.STRUCTS.items():
+    for name, struct in _structs.STRUCTS.items():
         assert _ffi.lib.kms_struct_size(name.encode()) == ctypes.sizeof(struct), name
     assert _ffi.lib.kms_struct_size(b"kms_nonsense_t") == 0
 
@@ -81,15 +81,15 @@ def test_the_library_has_the_same_names_for_its_statuses() -> None:
 
 def test_the_library_has_the_same_sizes() -> None:
     lib = _ffi.lib
-    assert lib.kms_abi_version() == _ffi.KMS_ABI_VERSION
-    assert lib.kms_root_key_size() == _ffi.KMS_ROOT_KEY_SIZE
-    assert lib.kms_iv_size() == _ffi.KMS_IV_SIZE
-    assert lib.kms_ciphertext_size(32) == 32 + _ffi.KMS_CIPHERTEXT_OVERHEAD
-    assert lib.kms_ciphertext_size(_ffi.KMS_MAX_PAYLOAD_SIZE) == _ffi.KMS_MAX_CIPHERTEXT_SIZE
-    assert lib.kms_ciphertext_size(_ffi.KMS_MAX_PAYLOAD_SIZE + 1) == 0
-    assert lib.kms_max_data_key_size() == _ffi.KMS_MAX_DATA_KEY_SIZE
-    assert lib.kms_max_payload_size() == _ffi.KMS_MAX_PAYLOAD_SIZE
-    assert lib.kms_max_ciphertext_size() == _ffi.KMS_MAX_CIPHERTEXT_SIZE
+    assert lib.kms_abi_version() == _structs.KMS_ABI_VERSION
+    assert lib.kms_root_key_size() == _structs.KMS_ROOT_KEY_SIZE
+    assert lib.kms_iv_size() == _structs.KMS_IV_SIZE
+    assert lib.kms_ciphertext_size(32) == 32 + _structs.KMS_CIPHERTEXT_OVERHEAD
+    assert lib.kms_ciphertext_size(_structs.KMS_MAX_PAYLOAD_SIZE) == _structs.KMS_MAX_CIPHERTEXT_SIZE
+    assert lib.kms_ciphertext_size(_structs.KMS_MAX_PAYLOAD_SIZE + 1) == 0
+    assert lib.kms_max_data_key_size() == _structs.KMS_MAX_DATA_KEY_SIZE
+    assert lib.kms_max_payload_size() == _structs.KMS_MAX_PAYLOAD_SIZE
+    assert lib.kms_max_ciphertext_size() == _structs.KMS_MAX_CIPHERTEXT_SIZE
 
 
 def test_header_library_and_package_have_one_version() -> None:
@@ -97,7 +97,7 @@ def test_header_library_and_package_have_one_version() -> None:
     packaged = re.search(r'^version = "(.*)"$', project, re.M)
     assert packaged is not None
     assert libkms.version() == packaged[1]
-    assert libkms.version() == f"{_ffi.KMS_VERSION_MAJOR}.{_ffi.KMS_VERSION_MINOR}.{_ffi.KMS_VERSION_PATCH}"
+    assert libkms.version() == f"{_structs.KMS_VERSION_MAJOR}.{_structs.KMS_VERSION_MINOR}.{_structs.KMS_VERSION_PATCH}"
 
 
 def test_wipe() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pickle
 import sqlite3
@@ -15,7 +16,7 @@ import pytest
 
 import libkms
 from libkms import Detail, Status, _errors
-from libkms._ffi import kms_error_t
+from libkms._structs import kms_error_t
 
 from .conftest import Store
 
@@ -104,6 +105,13 @@ def test_unsupported(kms: libkms.Kms) -> None:
         kms.decrypt(ciphertext)
 
 
+def test_invalid_state(kms: libkms.Kms) -> None:
+    kms.create_key(key_id="theirs", origin=libkms.Origin.EXTERNAL)
+    with pytest.raises(libkms.InvalidStateError) as caught:
+        kms.generate_data_key("theirs")
+    assert caught.value.detail is Detail.PENDING_IMPORT
+
+
 def test_wrong_root_key(kms: libkms.Kms, store: Store) -> None:
     with pytest.raises(libkms.WrongRootKeyError):
         Store(store.path, os.urandom(32)).open()
@@ -120,10 +128,13 @@ def test_read_only(kms: libkms.Kms, store: Store) -> None:
 
 
 def test_store_error(store: Store) -> None:
-    store.path.mkdir()
+    nowhere = Store(store.path / "nowhere" / "keys.db", store.root_key)
     with pytest.raises(libkms.StoreError) as caught:
+        nowhere.open(create=True)
+    assert caught.value.native_code == errno.ENOENT
+    store.path.mkdir()
+    with pytest.raises(libkms.StoreError):
         store.open(create=True)
-    assert caught.value.native_code != 0
 
 
 def test_not_a_store(store: Store) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import libkms
-from libkms import _ffi
+from libkms import _ffi, _structs
 
 PACKAGE = Path(libkms.__file__).parent
 LIBRARY = Path(_ffi.find()).resolve()
@@ -47,7 +47,7 @@ def compile_library(path: Path, source: str) -> Path:
 def test_libkms_path_comes_first(tmp_path: Path) -> None:
     copy = shutil.copy(LIBRARY, tmp_path / "elsewhere.so")
     done = run("import libkms._ffi as f; print(f.find(), f.lib.kms_abi_version())", {"LIBKMS_PATH": str(copy)})
-    assert done.stdout.split() == [str(copy), str(_ffi.KMS_ABI_VERSION)]
+    assert done.stdout.split() == [str(copy), str(_structs.KMS_ABI_VERSION)]
 
 
 @linux_only
@@ -55,7 +55,7 @@ def test_then_the_package_itself(tmp_path: Path) -> None:
     package = Path(shutil.copytree(PACKAGE, tmp_path / "libkms", ignore=shutil.ignore_patterns("__pycache__")))
     shutil.copy(LIBRARY, package / "libkms.so")
     done = run("import libkms._ffi as f; print(f.find(), f.lib.kms_abi_version())", {}, package)
-    assert done.stdout.split() == [str(package / "libkms.so"), str(_ffi.KMS_ABI_VERSION)]
+    assert done.stdout.split() == [str(package / "libkms.so"), str(_structs.KMS_ABI_VERSION)]
 
 
 @linux_only
@@ -80,7 +80,7 @@ def test_another_abi_version(tmp_path: Path) -> None:
     newer = compile_library(tmp_path / "newer.so", "unsigned kms_abi_version(void) { return 7; }\n")
     assert import_error(newer) == (
         f"the libkms library at {str(newer)!r} has ABI version 7; "
-        f"this package works with ABI version {_ffi.KMS_ABI_VERSION} only"
+        f"this package works with ABI version {_structs.KMS_ABI_VERSION} only"
     )
 
 
@@ -88,7 +88,7 @@ def test_a_library_that_lacks_a_function(tmp_path: Path) -> None:
     stubs = "".join(
         f"void {name}(void) {{}}\n" for name in _ffi.PROTOTYPES if name not in ("kms_abi_version", "kms_stats")
     )
-    version = f"unsigned kms_abi_version(void) {{ return {_ffi.KMS_ABI_VERSION}; }}\n"
+    version = f"unsigned kms_abi_version(void) {{ return {_structs.KMS_ABI_VERSION}; }}\n"
     older = compile_library(tmp_path / "older.so", stubs + version)
     assert import_error(older) == f"the libkms library at {str(older)!r} is too old: it has no kms_stats()"
 

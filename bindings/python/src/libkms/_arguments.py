@@ -10,8 +10,12 @@ from ctypes import c_char, c_char_p
 from typing import Any
 
 from ._errors import InvalidArgumentError
-from ._ffi import KMS_MAX_CONTEXT_PAIRS, kms_bytes_t, kms_context_entry_t
 from ._secret import SecretBytes
+from ._structs import (
+    KMS_MAX_CONTEXT_PAIRS,
+    kms_bytes_t,
+    kms_context_entry_t,
+)
 
 #: What is taken for bytes; at run time, anything else with the buffer protocol too.
 Buffer = bytes | bytearray | memoryview

@@ -10,7 +10,11 @@ from ._arguments import Buffer, flag, lend_optional, optional_text, text, uint32
 from ._data import DataOperations
 from ._enums import MemoryProtection
 from ._errors import failure
-from ._ffi import (
+from ._ffi import lib
+from ._handle import OK, Handle
+from ._keys import KeyOperations
+from ._results import Stats
+from ._structs import (
     KMS_OPEN_CREATE,
     KMS_OPEN_READ_ONLY,
     KMS_OPEN_REQUIRE_LOCKED_MEMORY,
@@ -19,12 +23,8 @@ from ._ffi import (
     kms_open_options_t,
     kms_stats_request_t,
     kms_stats_t,
-    lib,
     sized,
 )
-from ._handle import OK, Handle
-from ._keys import KeyOperations
-from ._results import Stats
 
 
 def version() -> str:

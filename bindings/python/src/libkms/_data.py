@@ -28,7 +28,11 @@ from ._arguments import (
 )
 from ._enums import KeySpec
 from ._errors import failure
-from ._ffi import (
+from ._ffi import lib
+from ._handle import DRY_RUN_OK, INFO_SIZE, Frame, Handle
+from ._results import DataKey, DataKeys, Decrypted, Encrypted
+from ._secret import SecretBytes
+from ._structs import (
     KMS_CIPHERTEXT_OVERHEAD,
     KMS_DRY_RUN,
     KMS_INITIAL_VERSION,
@@ -44,12 +48,8 @@ from ._ffi import (
     kms_data_key_request_t,
     kms_encrypt_request_t,
     kms_random_request_t,
-    lib,
     sized,
 )
-from ._handle import DRY_RUN_OK, INFO_SIZE, Frame, Handle
-from ._results import DataKey, DataKeys, Decrypted, Encrypted
-from ._secret import SecretBytes
 
 #: The default of every grant_tokens. Compared by identity, so that a wrong type is not taken for "none".
 _NO_TOKENS: Sequence[str] = ()

@@ -85,6 +85,14 @@ class KeyState(_OpenEnum):
     PENDING_IMPORT = 4
 
 
+class VersionState(_OpenEnum):
+    """The state of a key version."""
+
+    ENABLED = 1
+    PENDING_DESTRUCTION = 2
+    DESTROYED = 3
+
+
 class Origin(_OpenEnum):
     """Where the material of a KMS key comes from: the library (KMS) or an import (EXTERNAL)."""
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from ._enums import Detail, Status
-from ._ffi import KMS_ERROR_POISONED, KMS_ERROR_RETRYABLE, kms_error_t
+from ._structs import (
+    KMS_ERROR_POISONED,
+    KMS_ERROR_RETRYABLE,
+    kms_error_t,
+)
 
 
 class KmsError(Exception):

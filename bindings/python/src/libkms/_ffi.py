@@ -1,7 +1,6 @@
-"""The C ABI in ctypes: constants, structs and prototypes as include/kms.h has them, and the loaded library.
+"""The functions of the C ABI: their prototypes, as include/kms.h has them, and the library that is loaded.
 
-Names are the header's. A new function is one line in PROTOTYPES; tests/test_abi.py compares all of it with the
-header and with the library.
+A new function is one line in PROTOTYPES; tests/test_abi.py compares all of it with the header and with the library.
 """
 
 from __future__ import annotations
@@ -10,291 +9,48 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable
-from ctypes import POINTER, Structure, c_char, c_char_p, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, Structure, c_char_p, c_size_t, c_uint32, c_void_p
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-KMS_VERSION_MAJOR = 0
-KMS_VERSION_MINOR = 1
-KMS_VERSION_PATCH = 0
-KMS_ABI_VERSION = 0
-
-KMS_ERROR_RETRYABLE = 1
-KMS_ERROR_POISONED = 2
-
-KMS_SKIP_PLAINTEXT = 1
-KMS_INITIAL_VERSION = 2
-KMS_DRY_RUN = 4
-
-KMS_OPEN_CREATE = 1
-KMS_OPEN_READ_ONLY = 2
-KMS_OPEN_REQUIRE_LOCKED_MEMORY = 4
-KMS_OPEN_SYSTEM_RNG = 8
-
-KMS_ALGORITHM_XAES_256_GCM = 1
-
-KMS_ROOT_KEY_SIZE = 32
-KMS_IV_SIZE = 12
-KMS_CIPHERTEXT_OVERHEAD = 96
-KMS_MAX_DATA_KEY_SIZE = 1024
-KMS_MAX_PAYLOAD_SIZE = 65536
-KMS_MAX_CIPHERTEXT_SIZE = 65632
-KMS_MAX_AAD_SIZE = 8192
-KMS_MAX_CONTEXT_SIZE = 32768
-KMS_MAX_CONTEXT_PAIRS = 2048
-KMS_MAX_DATA_KEYS = 65536
-KMS_MAX_RANDOM_SIZE = 65536
-KMS_MAX_DESCRIPTION_SIZE = 8192
-KMS_MAX_GRANT_TOKENS = 10
-KMS_ID_SIZE = 65
-KMS_ALIAS_SIZE = 257
-KMS_REQUEST_ID_SIZE = 37
-KMS_LIST_MIN_TEXT = 65536
-
-kms_status_t = c_int32
-kms_t_p = c_void_p  # kms_t is opaque
-
-
-class kms_bytes_t(Structure):
-    # c_char_p takes a bytes object as it is, without a copy, and an address too; the length stands beside it.
-    _fields_ = [("data", c_char_p), ("len", c_size_t)]
-
-
-class kms_buffer_t(Structure):
-    _fields_ = [("data", c_void_p), ("capacity", c_size_t), ("len", c_size_t)]
-
-
-class kms_column_t(Structure):
-    _fields_ = [("data", c_void_p), ("capacity", c_size_t), ("stride", c_size_t), ("item_len", c_size_t)]
-
-
-class kms_context_entry_t(Structure):
-    _fields_ = [("key", c_char_p), ("value", c_char_p)]
-
-
-class kms_span_t(Structure):
-    _fields_ = [("offset", c_uint32), ("len", c_uint32)]
-
-
-class kms_page_t(Structure):
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("items_len", c_size_t),
-        ("more", c_uint32),
-        ("reserved", c_uint32),
-        ("marker", c_char * 256),
-    ]
-
-
-class kms_error_t(Structure):
-    _fields_ = [
-        ("status", kms_status_t),
-        ("detail", c_uint32),
-        ("native_code", c_int64),
-        ("flags", c_uint32),
-        ("reserved", c_uint32),
-        ("request_id", c_char * 40),
-        ("message", c_char * 448),
-    ]
-
-
-class kms_open_options_t(Structure):
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("store", c_char_p),
-        ("root_key", kms_bytes_t),
-        ("passphrase", kms_bytes_t),
-        ("root_key_uri", c_char_p),
-        ("account_id", c_char_p),
-        ("region", c_char_p),
-        ("flags", c_uint32),
-        ("max_staleness_ms", c_uint32),
-        ("timeout_ms", c_uint32),
-        ("reserved", c_uint32),
-    ]
-
-
-class kms_create_key_request_t(Structure):
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("key_id", c_char_p),
-        ("description", c_char_p),
-        ("alias", c_char_p),
-        ("rotation_period_s", c_uint32),
-        ("origin", c_uint32),
-        ("flags", c_uint32),
-        ("reserved", c_uint32),
-    ]
-
-
-class kms_key_request_t(Structure):
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("key_id", c_char_p),
-        ("version_id", c_char_p),
-        ("grant_tokens", POINTER(c_char_p)),
-        ("grant_tokens_len", c_size_t),
-        ("flags", c_uint32),
-        ("reserved", c_uint32),
-    ]
-
-
-class kms_key_info_t(Structure):
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("key_id", c_char * 65),
-        ("reserved0", c_char * 3),
-        ("state", c_uint32),
-        ("primary_version_id", c_char * 65),
-        ("reserved1", c_char * 7),
-        ("reserved2", c_size_t),
-        ("created_at", c_int64),
-        ("primary_version_number", c_uint32),
-        ("versions_len", c_uint32),
-        ("origin", c_uint32),
-        ("rotation_period_s", c_uint32),
-        ("description", kms_span_t),
-    ]
-
-
-class kms_list_keys_request_t(Structure):
-    _fields_ = [("struct_size", c_size_t), ("flags", c_uint32), ("reserved", c_uint32)]
-
-
-class kms_create_alias_request_t(Structure):
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("alias", c_char_p),
-        ("key_id", c_char_p),
-        ("flags", c_uint32),
-        ("reserved", c_uint32),
-    ]
-
-
-class kms_list_aliases_request_t(Structure):
-    _fields_ = [("struct_size", c_size_t), ("key_id", c_char_p), ("flags", c_uint32), ("reserved", c_uint32)]
-
-
-class kms_alias_info_t(Structure):
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("alias", c_char * 257),
-        ("key_id", c_char * 65),
-        ("reserved0", c_char * 6),
-        ("reserved2", c_size_t),
-        ("created_at", c_int64),
-    ]
-
-
-class kms_data_key_request_t(Structure):
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("key_id", c_char_p),
-        ("version_id", c_char_p),
-        ("key_spec", c_uint32),
-        ("number_of_bytes", c_uint32),
-        ("aad", kms_bytes_t),
-        ("context", POINTER(kms_context_entry_t)),
-        ("context_len", c_size_t),
-        ("grant_tokens", POINTER(c_char_p)),
-        ("grant_tokens_len", c_size_t),
-        ("flags", c_uint32),
-        ("reserved", c_uint32),
-    ]
-
-
-class kms_encrypt_request_t(Structure):
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("key_id", c_char_p),
-        ("version_id", c_char_p),
-        ("plaintext", kms_bytes_t),
-        ("aad", kms_bytes_t),
-        ("context", POINTER(kms_context_entry_t)),
-        ("context_len", c_size_t),
-        ("grant_tokens", POINTER(c_char_p)),
-        ("grant_tokens_len", c_size_t),
-        ("flags", c_uint32),
-        ("reserved", c_uint32),
-    ]
-
-
-class kms_decrypt_request_t(Structure):
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("ciphertext", kms_bytes_t),
-        ("iv", kms_bytes_t),
-        ("key_id", c_char_p),
-        ("aad", kms_bytes_t),
-        ("context", POINTER(kms_context_entry_t)),
-        ("context_len", c_size_t),
-        ("grant_tokens", POINTER(c_char_p)),
-        ("grant_tokens_len", c_size_t),
-        ("flags", c_uint32),
-        ("reserved", c_uint32),
-    ]
-
-
-class kms_random_request_t(Structure):
-    _fields_ = [("struct_size", c_size_t), ("number_of_bytes", c_uint32), ("flags", c_uint32)]
-
-
-class kms_data_key_info_t(Structure):
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("key_id", c_char * 65),
-        ("version_id", c_char * 65),
-        ("request_id", c_char * 37),
-        ("reserved0", c_char),
-        ("algorithm", c_uint32),
-        ("version_number", c_uint32),
-    ]
-
-
-class kms_stats_request_t(Structure):
-    _fields_ = [("struct_size", c_size_t), ("flags", c_uint32), ("reserved", c_uint32)]
-
-
-class kms_stats_t(Structure):
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("reserved0", c_size_t),
-        ("data_keys_generated", c_uint64),
-        ("payloads_encrypted", c_uint64),
-        ("ciphertexts_decrypted", c_uint64),
-        ("calls_failed", c_uint64),
-        ("key_loads", c_uint64),
-        ("store_refreshes", c_uint64),
-        ("subkeys_derived", c_uint64),
-        ("generator_seeds", c_uint64),
-        ("keys_cached", c_uint64),
-        ("lanes", c_uint64),
-        ("secret_bytes", c_uint64),
-        ("secret_bytes_unlocked", c_uint64),
-        ("store_revision", c_uint64),
-        ("memory_protection", c_uint32),
-        ("reserved1", c_uint32),
-        ("store_id", c_char * 37),
-        ("reserved2", c_char * 3),
-    ]
-
-
-STRUCTS: dict[str, type[Structure]] = {
-    name: struct
-    for name, struct in vars().copy().items()
-    if isinstance(struct, type) and issubclass(struct, Structure) and name.startswith("kms_")
-}
-
-_S = TypeVar("_S", bound=Structure)
-
-
-def sized(struct: type[_S]) -> _S:
-    """The struct as its KMS_*_INIT makes it: all zeros but struct_size."""
-    made = struct()
-    made.struct_size = ctypes.sizeof(struct)
-    return made
-
+from ._structs import (
+    KMS_ABI_VERSION,
+    kms_alias_info_t,
+    kms_alias_request_t,
+    kms_backup_request_t,
+    kms_buffer_t,
+    kms_column_t,
+    kms_create_alias_request_t,
+    kms_create_key_request_t,
+    kms_damage_info_t,
+    kms_data_key_info_t,
+    kms_data_key_request_t,
+    kms_decrypt_request_t,
+    kms_description_request_t,
+    kms_encrypt_request_t,
+    kms_error_t,
+    kms_import_request_t,
+    kms_key_info_t,
+    kms_key_request_t,
+    kms_list_aliases_request_t,
+    kms_list_keys_request_t,
+    kms_open_options_t,
+    kms_page_t,
+    kms_random_request_t,
+    kms_re_encrypt_request_t,
+    kms_rekey_request_t,
+    kms_rotation_request_t,
+    kms_schedule_request_t,
+    kms_stats_request_t,
+    kms_stats_t,
+    kms_status_t,
+    kms_t_p,
+    kms_tag_info_t,
+    kms_tags_request_t,
+    kms_verify_request_t,
+    kms_version_info_t,
+)
 
 # Whether a call keeps Python's interpreter lock. Letting go of it lets other threads run meanwhile, and then has to
 # wait for their turn to end, which is 5 ms if they never wait. The cost of letting go, as a ratio to keeping the lock,
@@ -323,26 +79,51 @@ _p = POINTER
 _buffer_p = POINTER(kms_buffer_t)
 _column_p = POINTER(kms_column_t)
 _info_p = POINTER(kms_data_key_info_t)
-_list_end = (c_size_t, c_size_t, _buffer_p)
+_key_request_p = POINTER(kms_key_request_t)
+
+
+def listing(request: Any, item: type[Structure]) -> Prototype:
+    """Those that fill a page of items."""
+    return operation(RELEASES_GIL, _p(request), _p(kms_page_t), _p(item), c_size_t, c_size_t, _buffer_p)
+
 
 PROTOTYPES: dict[str, Prototype] = {
     "kms_open": (RELEASES_GIL, kms_status_t, (_p(kms_open_options_t), _p(kms_t_p), _p(kms_error_t))),
     "kms_flush": operation(RELEASES_GIL),
     "kms_close": (RELEASES_GIL, None, (kms_t_p,)),
     "kms_create_key": operation(RELEASES_GIL, _p(kms_create_key_request_t), _p(kms_key_info_t)),
-    "kms_describe_key": operation(RELEASES_GIL, _p(kms_key_request_t), _p(kms_key_info_t), _buffer_p),
-    "kms_list_keys": operation(
-        RELEASES_GIL, _p(kms_list_keys_request_t), _p(kms_page_t), _p(kms_key_info_t), *_list_end
-    ),
+    "kms_describe_key": operation(RELEASES_GIL, _key_request_p, _p(kms_key_info_t), _buffer_p),
+    "kms_list_keys": listing(kms_list_keys_request_t, kms_key_info_t),
     "kms_create_alias": operation(RELEASES_GIL, _p(kms_create_alias_request_t)),
-    "kms_list_aliases": operation(
-        RELEASES_GIL, _p(kms_list_aliases_request_t), _p(kms_page_t), _p(kms_alias_info_t), *_list_end
-    ),
+    "kms_update_alias": operation(RELEASES_GIL, _p(kms_create_alias_request_t)),
+    "kms_delete_alias": operation(RELEASES_GIL, _p(kms_alias_request_t)),
+    "kms_list_aliases": listing(kms_list_aliases_request_t, kms_alias_info_t),
+    "kms_enable_key": operation(RELEASES_GIL, _key_request_p),
+    "kms_disable_key": operation(RELEASES_GIL, _key_request_p),
+    "kms_schedule_key_deletion": operation(RELEASES_GIL, _p(kms_schedule_request_t), _p(kms_key_info_t)),
+    "kms_cancel_key_deletion": operation(RELEASES_GIL, _key_request_p),
+    "kms_set_key_rotation": operation(RELEASES_GIL, _p(kms_rotation_request_t)),
+    "kms_update_key_description": operation(RELEASES_GIL, _p(kms_description_request_t)),
+    "kms_tag_key": operation(RELEASES_GIL, _p(kms_tags_request_t)),
+    "kms_untag_key": operation(RELEASES_GIL, _p(kms_tags_request_t)),
+    "kms_list_key_tags": listing(kms_key_request_t, kms_tag_info_t),
+    "kms_rotate_key": operation(RELEASES_GIL, _key_request_p, _p(kms_version_info_t)),
+    "kms_set_primary_version": operation(RELEASES_GIL, _key_request_p),
+    "kms_describe_key_version": operation(RELEASES_GIL, _key_request_p, _p(kms_version_info_t)),
+    "kms_list_key_versions": listing(kms_key_request_t, kms_version_info_t),
+    "kms_schedule_version_destruction": operation(RELEASES_GIL, _p(kms_schedule_request_t), _p(kms_version_info_t)),
+    "kms_cancel_version_destruction": operation(RELEASES_GIL, _key_request_p),
+    "kms_import_key_material": operation(RELEASES_GIL, _p(kms_import_request_t), _p(kms_version_info_t)),
+    "kms_delete_imported_key_material": operation(RELEASES_GIL, _key_request_p),
     "kms_generate_data_key": operation(HOLDS_GIL, _p(kms_data_key_request_t), *3 * [_buffer_p], _info_p),
     "kms_generate_data_keys": operation(RELEASES_GIL, _p(kms_data_key_request_t), c_size_t, *3 * [_column_p], _info_p),
     "kms_encrypt": operation(HOLDS_GIL, _p(kms_encrypt_request_t), _buffer_p, _buffer_p, _info_p),
     "kms_decrypt": operation(HOLDS_GIL, _p(kms_decrypt_request_t), _buffer_p, _info_p),
     "kms_generate_random": operation(HOLDS_GIL, _p(kms_random_request_t), _buffer_p),
+    "kms_re_encrypt": operation(HOLDS_GIL, _p(kms_re_encrypt_request_t), _buffer_p, _buffer_p, _info_p, _info_p),
+    "kms_rekey": operation(RELEASES_GIL, _p(kms_rekey_request_t)),
+    "kms_backup": operation(RELEASES_GIL, _p(kms_backup_request_t)),
+    "kms_verify": listing(kms_verify_request_t, kms_damage_info_t),
     "kms_stats": operation(HOLDS_GIL, _p(kms_stats_request_t), _p(kms_stats_t)),
     "kms_wipe": (HOLDS_GIL, None, (c_void_p, c_size_t)),
     "kms_status_name": (HOLDS_GIL, c_char_p, (kms_status_t,)),

@@ -27,7 +27,8 @@ from ._arguments import (
 )
 from ._enums import Status
 from ._errors import ClosedError, failure
-from ._ffi import (
+from ._ffi import lib
+from ._structs import (
     KMS_CIPHERTEXT_OVERHEAD,
     KMS_IV_SIZE,
     KMS_MAX_DATA_KEY_SIZE,
@@ -37,7 +38,6 @@ from ._ffi import (
     kms_data_key_request_t,
     kms_decrypt_request_t,
     kms_error_t,
-    lib,
     sized,
 )
 

@@ -9,7 +9,10 @@ from typing import Any, Literal, TypeVar, overload
 
 from ._arguments import flag, optional_text, set_grant_tokens, text, uint32
 from ._enums import KeyState, Origin
-from ._ffi import (
+from ._ffi import lib
+from ._handle import Handle
+from ._results import AliasInfo, KeyInfo
+from ._structs import (
     KMS_DRY_RUN,
     KMS_LIST_MIN_TEXT,
     kms_alias_info_t,
@@ -21,11 +24,8 @@ from ._ffi import (
     kms_list_aliases_request_t,
     kms_list_keys_request_t,
     kms_page_t,
-    lib,
     sized,
 )
-from ._handle import Handle
-from ._results import AliasInfo, KeyInfo
 
 _T = TypeVar("_T")
 

@@ -9,8 +9,11 @@ from typing import Any, NoReturn, TypeVar, overload
 
 from ._enums import KeyState, MemoryProtection, Origin
 from ._errors import ClosedError
-from ._ffi import kms_data_key_info_t, lib
+from ._ffi import lib
 from ._secret import SecretBytes
+from ._structs import (
+    kms_data_key_info_t,
+)
 
 _W = TypeVar("_W", bound="_Wiping")
 
