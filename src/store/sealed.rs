@@ -160,10 +160,14 @@ impl SealedStore {
         slab.material(|place| self.keys().unseal_into(row, place))
     }
 
+    pub(super) fn is_opened_with(&self, header: &Header) -> bool {
+        *header == self.sealing.load().header
+    }
+
     /// A seal that does not open is no damage if the store has been given another root key meanwhile.
     pub(super) fn rekeyed_or(&self, error: Error, rows: &(impl Rows + ?Sized)) -> Error {
         match rows.header() {
-            Ok(Some(header)) if header != self.sealing.load().header => Error::Rekeyed,
+            Ok(Some(header)) if !self.is_opened_with(&header) => Error::Rekeyed,
             _ => error,
         }
     }

@@ -128,6 +128,9 @@ impl SealedStore {
                 Ok((_, record)) => record,
                 Err(error) => return note(damages, None, "", error),
             };
+            if let Err(error) = self.verify_header(rows) {
+                note(damages, None, "", error)?;
+            }
             let mut heads = 0;
             if let Err(error) = self.check_heads(rows, |_| {
                 heads += 1;
@@ -143,6 +146,16 @@ impl SealedStore {
             }
             self.verify_owners(rows, damages)
         })
+    }
+
+    /// That the next kms_open() will find what this one has found. A new root key is no damage: the store row, which
+    /// is in the same state, has opened under this one.
+    fn verify_header(&self, rows: &dyn Rows) -> Result<()> {
+        match rows.header()? {
+            Some(header) if self.is_opened_with(&header) => Ok(()),
+            Some(_) => Err(Error::corrupt("its header is another one's")),
+            None => Err(Error::corrupt("its header is missing")),
+        }
     }
 
     /// Rows of no key.
