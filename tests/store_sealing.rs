@@ -7,6 +7,8 @@ use kms::capi::constants::*;
 mod handle;
 #[path = "support/keys.rs"]
 mod keys;
+#[path = "support/life.rs"]
+mod life;
 #[path = "support/store_file.rs"]
 mod store_file;
 
@@ -39,8 +41,8 @@ fn places(sql: &Connection) -> Vec<Place> {
     let mut all = sql.prepare("SELECT kind, id FROM row ORDER BY kind, id").expect("rows");
     let rows = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
     let places: Vec<Place> = rows.map(|row| row.expect("a row")).collect();
-    // The store, 3 heads, 3 names, 3 versions, 3 materials and 3 aliases.
-    assert_eq!(places.len(), 16);
+    // The store; 3 heads, names, versions, materials, use counts; 3 aliases.
+    assert_eq!(places.len(), 1 + 3 * 5 + 3);
     places
 }
 
@@ -61,6 +63,11 @@ fn flips(value: &Value) -> Vec<Value> {
     }
 }
 
+/// A handle that writes no use counts when it is closed.
+fn read(file: &StoreFile) -> Outcome<Handle> {
+    file.open_flags(KMS_OPEN_READ_ONLY)
+}
+
 const LOCATING: [&str; 3] = ["kind", "id", "owner"];
 
 #[test]
@@ -76,7 +83,7 @@ fn every_byte_of_every_row_flipped_is_noticed() {
             for new in flips(&old) {
                 let what = format!("{column} of a row of kind {kind} was {old:?}, is {new:?}");
                 // This one trusts nothing yet when the row changes.
-                let running = file.open().expect("the store before the edit");
+                let running = read(&file).expect("the store before the edit");
                 edit(&sql, column, &new, (kind, &id));
                 let opened = status(&file.open());
                 assert_eq!(opened, KMS_CORRUPT_STORE, "opening: {what}");
@@ -89,7 +96,7 @@ fn every_byte_of_every_row_flipped_is_noticed() {
                 edits += 1;
             }
         }
-        known.check(&file.open().expect("the store put right again")).expect("it works");
+        known.check(&read(&file).expect("the store put right again")).expect("it works");
     }
     println!("{edits} edits");
 }
@@ -124,10 +131,15 @@ fn after(file: &StoreFile, sql: &str) -> i32 {
     status(&file.open())
 }
 
-/// Expects an edit of the pristine store to be noticed when it is opened.
+/// Expects an edit of the pristine store to be noticed when it is opened, and when it is verified by a handle that was
+/// open before.
 fn refused_after(file: &StoreFile, pristine: &[u8], sql: &str) {
     file.replace(pristine);
-    assert_eq!(after(file, sql), KMS_CORRUPT_STORE, "{sql}");
+    let running = read(file).expect("the untouched store");
+    assert_eq!(running.verify().expect("to verify"), [""; 0], "damages before the edit");
+    file.shell(sql);
+    assert_eq!(status(&file.open()), KMS_CORRUPT_STORE, "{sql}");
+    assert!(!running.verify().expect("to verify").is_empty(), "not verified: {sql}");
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -167,7 +179,7 @@ fn swapped_rows_are_noticed() {
                 if pairs % 8 == 0 {
                     refused_after(&file, &pristine, &sql);
                 } else {
-                    // The same without the shell's start.
+                    // Without the shell's start.
                     file.replace(&pristine);
                     file.sql().execute_batch(&sql).expect("a swap");
                     assert_eq!(status(&file.open()), KMS_CORRUPT_STORE, "{sql}");
@@ -210,8 +222,8 @@ fn an_inserted_row_is_noticed() {
             "kind, randomblob(32), owner, revision, sealed",
             "kind, randomblob(32), zeroblob(32), revision, sealed",
             "kind, randomblob(32), randomblob(32), revision, sealed",
-            "kind % 6 + 1, randomblob(32), owner, revision, sealed",
-            "kind % 6 + 1, id, owner, revision, sealed",
+            "kind % 7 + 1, randomblob(32), owner, revision, sealed",
+            "kind % 7 + 1, id, owner, revision, sealed",
             // What no library wrote.
             "kind, randomblob(32), owner, revision, zeroblob(0)",
             "99, randomblob(32), owner, revision, sealed",
@@ -232,7 +244,7 @@ fn rows_of_another_store_are_noticed() {
     let attach = format!("ATTACH '{}' AS other;", other.path().display());
     let pristine = file.bytes();
     let copy = |what: &str| refused_after(&file, &pristine, &format!("{attach} {what}"));
-    for kind in 1..=6 {
+    for kind in 1..=7 {
         // In place of the store's own, and beside them.
         let other_row = format!("SELECT * FROM other.row WHERE kind = {kind} LIMIT 1");
         copy(&format!(

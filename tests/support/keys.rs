@@ -31,6 +31,7 @@ pub struct KeyFacts {
     pub primary_version_id: String,
     pub primary_version_number: u32,
     pub versions_len: u32,
+    pub rotate_after_uses: u64,
     pub description: String,
 }
 
@@ -58,6 +59,7 @@ fn facts(info: &kms_key_info_t, texts: &[u8]) -> KeyFacts {
         primary_version_id: text(&info.primary_version_id),
         primary_version_number: info.primary_version_number,
         versions_len: info.versions_len,
+        rotate_after_uses: info.rotate_after_uses,
         description: std::str::from_utf8(description).expect("UTF-8").to_string(),
     }
 }
@@ -102,9 +104,16 @@ impl Handle {
     }
 
     pub fn describe(&self, key_id: &str) -> Outcome<KeyFacts> {
-        let key_id = c_string(Some(key_id));
         let mut texts = vec![0; TEXT];
-        let mut out = buffer(&mut texts);
+        let info = self.info(key_id, &mut texts)?;
+        Ok(facts(&info, &texts))
+    }
+
+    /// Its texts are wanted only where there is room for any.
+    fn info(&self, key_id: &str, texts: &mut [u8]) -> Outcome<kms_key_info_t> {
+        let key_id = c_string(Some(key_id));
+        let mut out = buffer(texts);
+        let out = if out.capacity > 0 { &raw mut out } else { null_mut() };
         // SAFETY: as in create; a text buffer of its capacity.
         let mut info: kms_key_info_t = unsafe { zeroed() };
         info.struct_size = size_of_val(&info);
@@ -113,9 +122,9 @@ impl Handle {
             let mut request: kms_key_request_t = zeroed();
             request.struct_size = size_of_val(&request);
             request.key_id = pointer(&key_id);
-            kms_describe_key(self.as_ptr(), &request, &mut info, &mut out, error)
+            kms_describe_key(self.as_ptr(), &request, &mut info, out, error)
         })?;
-        Ok(facts(&info, &texts))
+        Ok(info)
     }
 
     /// All keys, sorted by id.
@@ -169,6 +178,12 @@ impl Handle {
                 return Ok(aliases);
             }
         }
+    }
+
+    /// Uses of all versions of a key: data keys made, ciphertexts opened.
+    pub fn uses(&self, key_id: &str) -> Outcome<(u64, u64)> {
+        let info = self.info(key_id, &mut [])?;
+        Ok((info.uses_sealed, info.uses_opened))
     }
 
     pub fn flush(&self) -> Outcome<()> {
