@@ -74,11 +74,11 @@ pub struct Needles {
 const SIEVE_BITS: u64 = 20;
 
 impl Needles {
-    /// Adds a secret: any eight of its bytes (from a multiple of eight on) count, wherever they are found. Pieces that could be there by chance
-    /// (few different bytes) are left out.
+    /// Adds a secret: any eight of its bytes (from a multiple of eight on) count, wherever they are found. Pieces that
+    /// could be there by chance (few different bytes) are left out.
     pub fn add(&mut self, name: &str, secret: &[u8]) {
         self.sieve.resize(1 << (SIEVE_BITS - 6), 0);
-        for (index, piece) in secret.as_chunks::<8>().0.iter().enumerate() {
+        for piece in secret.as_chunks::<8>().0 {
             let mut different = piece.to_vec();
             different.sort_unstable();
             different.dedup();
@@ -88,19 +88,16 @@ impl Needles {
             let value = u64::from_le_bytes(*piece);
             let low = value & ((1 << SIEVE_BITS) - 1);
             self.sieve[(low / 64) as usize] |= 1 << (low % 64);
-            self.pieces.entry(value).or_insert_with(|| {
-                if std::env::var("V").is_ok() { format!("{name}/{}", index * 8) } else { name.to_string() }
-            });
+            self.pieces.entry(value).or_insert_with(|| name.to_string());
         }
-    }
-
-    pub fn len(&self) -> usize {
-        self.pieces.len()
     }
 
     /// Offsets and names of what is found.
     pub fn find_in(&self, bytes: &[u8]) -> Vec<(usize, &str)> {
         let mut found = Vec::new();
+        if self.pieces.is_empty() {
+            return found;
+        }
         let mut value = 0;
         for (end, byte) in bytes.iter().enumerate() {
             value = (value >> 8) | (u64::from(*byte) << 56);
