@@ -64,7 +64,11 @@ pub fn undocumented_rows(format: &str, records: &str, kinds: &str) -> Vec<String
             message = name.trim_end_matches(" {");
         } else if let Some((_, rest)) = line.split_once("tag = \"") {
             tag = rest.split('"').next().unwrap_or_default();
-        } else if let Some((name, _)) = line.strip_prefix("pub ").and_then(|field| field.split_once(':')) {
+        } else if let Some((name, _)) = line
+            .strip_prefix("pub ")
+            .filter(|item| !item.starts_with("fn "))
+            .and_then(|field| field.split_once(':'))
+        {
             let entry = paragraph(format, &format!("- `{message}`:"));
             if !words_with_spaces(&entry).contains(&format!(" {tag} {name} ")) {
                 faults.push(format!("{message}: field {tag} {name}"));
