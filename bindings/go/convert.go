@@ -36,20 +36,42 @@ const (
 	fieldGrantToken
 	fieldContextKey
 	fieldContextValue
+	fieldTagKey
+	fieldTagValue
+	fieldSourceKeyID
+	fieldSourceContextKey
+	fieldSourceContextValue
+	fieldDestinationKeyID
+	fieldDestinationVersionID
+	fieldDestinationContextKey
+	fieldDestinationContextValue
+	fieldNewRootKeyURI
+	fieldPath
 )
 
 var fieldNames = [...]string{
-	fieldStore:        "options.store",
-	fieldRootKeyURI:   "options.root_key_uri",
-	fieldAccountID:    "options.account_id",
-	fieldRegion:       "options.region",
-	fieldKeyID:        "request.key_id",
-	fieldVersionID:    "request.version_id",
-	fieldDescription:  "request.description",
-	fieldAlias:        "request.alias",
-	fieldGrantToken:   "request.grant_tokens[]",
-	fieldContextKey:   "request.context[].key",
-	fieldContextValue: "request.context[].value",
+	fieldStore:                   "options.store",
+	fieldRootKeyURI:              "options.root_key_uri",
+	fieldAccountID:               "options.account_id",
+	fieldRegion:                  "options.region",
+	fieldKeyID:                   "request.key_id",
+	fieldVersionID:               "request.version_id",
+	fieldDescription:             "request.description",
+	fieldAlias:                   "request.alias",
+	fieldGrantToken:              "request.grant_tokens[]",
+	fieldContextKey:              "request.context[].key",
+	fieldContextValue:            "request.context[].value",
+	fieldTagKey:                  "request.tags[].key",
+	fieldTagValue:                "request.tags[].value",
+	fieldSourceKeyID:             "request.source_key_id",
+	fieldSourceContextKey:        "request.source_context[].key",
+	fieldSourceContextValue:      "request.source_context[].value",
+	fieldDestinationKeyID:        "request.destination_key_id",
+	fieldDestinationVersionID:    "request.destination_version_id",
+	fieldDestinationContextKey:   "request.destination_context[].key",
+	fieldDestinationContextValue: "request.destination_context[].value",
+	fieldNewRootKeyURI:           "request.root_key_uri",
+	fieldPath:                    "request.path",
 }
 
 func (t text) put(f field, s string) text {
@@ -67,11 +89,15 @@ func (t text) putAll(f field, all []string) text {
 	return t
 }
 
-func (t text) putContext(context map[string]string) text {
-	for key, value := range context {
-		t = t.put(fieldContextKey, key).put(fieldContextValue, value)
+func (t text) putPairs(keys, values field, pairs map[string]string) text {
+	for key, value := range pairs {
+		t = t.put(keys, key).put(values, value)
 	}
 	return t
+}
+
+func (t text) putContext(context map[string]string) text {
+	return t.putPairs(fieldContextKey, fieldContextValue, context)
 }
 
 func (t text) check() error {
@@ -139,4 +165,30 @@ func units(field string, d, unit time.Duration) (C.uint32_t, error) {
 		return 0, invalid(fmt.Sprintf("%s: is %v, expected 0 to %d times %v", field, d, uint32(math.MaxUint32), unit))
 	}
 	return C.uint32_t(n), nil
+}
+
+// moment is a Unix time in seconds of the library; its 0, which says that there is none, is the zero Time.
+func moment(seconds C.int64_t) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(seconds), 0)
+}
+
+// keyCall is a request on a key, or on a version of one, in the form in which it crosses.
+func keyCall(keyID, versionID string, grantTokens []string, dryRun bool) (text, C.kmsgo_key_t, error) {
+	text := text{}.put(fieldKeyID, keyID).put(fieldVersionID, versionID).putAll(fieldGrantToken, grantTokens)
+	return text, C.kmsgo_key_t{
+		grant_tokens_len: C.size_t(len(grantTokens)),
+		flags:            flag(dryRun, C.KMS_DRY_RUN),
+	}, text.check()
+}
+
+// scheduleCall is keyCall with days to wait.
+func scheduleCall(keyID, versionID string, waitingDays int, grantTokens []string, dryRun bool) (text, C.kmsgo_key_t, error) {
+	text, call, err := keyCall(keyID, versionID, grantTokens, dryRun)
+	if err == nil {
+		call.waiting_days, err = size32("request.waiting_days", waitingDays)
+	}
+	return text, call, err
 }

@@ -35,20 +35,109 @@ void kmsgo_close(kmsgo_handle_t kms);
 kms_error_t *kmsgo_flush(kmsgo_handle_t kms);
 kms_error_t *kmsgo_stats(kmsgo_handle_t kms, kms_stats_t *stats);
 
-/* text: key_id, description, alias */
-kms_error_t *kmsgo_create_key(kmsgo_handle_t kms, const uint8_t *text, uint32_t rotation_period_s,
-                              uint32_t origin, uint32_t flags, kms_key_info_t *info);
-/* text: key_id, grant tokens. The strings of info are spans of `strings`. */
-kms_error_t *kmsgo_describe_key(kmsgo_handle_t kms, const uint8_t *text, size_t grant_tokens_len,
-                                uint32_t flags, kms_key_info_t *info, uint8_t *strings,
-                                size_t strings_len);
+/* What a call on a key, or on a version of one, has that is no string. */
+typedef struct kmsgo_key {
+  size_t grant_tokens_len;
+  uint32_t waiting_days; /* where something is scheduled */
+  uint32_t flags;
+} kmsgo_key_t;
+
+/*
+ * crossing_keys.c. Unless said otherwise, text: key_id, version_id (empty where it is on no
+ * version), grant tokens.
+ */
+
+typedef struct kmsgo_create_key {
+  size_t tags_len;
+  size_t key_uuid_len;
+  uint64_t rotate_after_uses;
+  uint32_t rotation_period_s;
+  uint32_t origin;
+  uint32_t flags;
+} kmsgo_create_key_t;
+
+/* text: key_id, description, alias, tags: key and value of each */
+kms_error_t *kmsgo_create_key(kmsgo_handle_t kms, kmsgo_create_key_t call, const uint8_t *text,
+                              const uint8_t *key_uuid, kms_key_info_t *info);
+/* The strings of infos are spans of `strings`. */
+kms_error_t *kmsgo_describe_key(kmsgo_handle_t kms, const uint8_t *text, kmsgo_key_t call,
+                                kms_key_info_t *info, uint8_t *strings, size_t strings_len);
 kms_error_t *kmsgo_list_keys(kmsgo_handle_t kms, kms_page_t *page, kms_key_info_t *items,
                              size_t items_len, uint8_t *strings, size_t strings_len);
 /* text: alias, key_id */
 kms_error_t *kmsgo_create_alias(kmsgo_handle_t kms, const uint8_t *text, uint32_t flags);
+kms_error_t *kmsgo_update_alias(kmsgo_handle_t kms, const uint8_t *text, uint32_t flags);
+/* text: alias */
+kms_error_t *kmsgo_delete_alias(kmsgo_handle_t kms, const uint8_t *text, uint32_t flags);
 /* text: key_id */
 kms_error_t *kmsgo_list_aliases(kmsgo_handle_t kms, const uint8_t *text, kms_page_t *page,
                                 kms_alias_info_t *items, size_t items_len);
+kms_error_t *kmsgo_enable_key(kmsgo_handle_t kms, const uint8_t *text, kmsgo_key_t call);
+kms_error_t *kmsgo_disable_key(kmsgo_handle_t kms, const uint8_t *text, kmsgo_key_t call);
+kms_error_t *kmsgo_schedule_key_deletion(kmsgo_handle_t kms, const uint8_t *text, kmsgo_key_t call,
+                                         kms_key_info_t *info);
+kms_error_t *kmsgo_cancel_key_deletion(kmsgo_handle_t kms, const uint8_t *text, kmsgo_key_t call);
+/* text: key_id, grant tokens */
+kms_error_t *kmsgo_set_key_rotation(kmsgo_handle_t kms, const uint8_t *text,
+                                    size_t grant_tokens_len, uint32_t rotation_period_s,
+                                    uint64_t rotate_after_uses, uint32_t flags);
+/* text: key_id, description */
+kms_error_t *kmsgo_update_key_description(kmsgo_handle_t kms, const uint8_t *text, uint32_t flags);
+/* text: key_id, tags: key and value of each */
+kms_error_t *kmsgo_tag_key(kmsgo_handle_t kms, const uint8_t *text, size_t tags_len,
+                           uint32_t flags);
+kms_error_t *kmsgo_untag_key(kmsgo_handle_t kms, const uint8_t *text, size_t tags_len,
+                             uint32_t flags);
+kms_error_t *kmsgo_list_key_tags(kmsgo_handle_t kms, const uint8_t *text, kmsgo_key_t call,
+                                 kms_page_t *page, kms_tag_info_t *items, size_t items_len,
+                                 uint8_t *strings, size_t strings_len);
+
+/* crossing_versions.c. Unless said otherwise, text is that of crossing_keys.c. */
+
+kms_error_t *kmsgo_rotate_key(kmsgo_handle_t kms, const uint8_t *text, kmsgo_key_t call,
+                              kms_version_info_t *info);
+kms_error_t *kmsgo_set_primary_version(kmsgo_handle_t kms, const uint8_t *text, kmsgo_key_t call);
+kms_error_t *kmsgo_describe_key_version(kmsgo_handle_t kms, const uint8_t *text, kmsgo_key_t call,
+                                        kms_version_info_t *info);
+kms_error_t *kmsgo_list_key_versions(kmsgo_handle_t kms, const uint8_t *text, kmsgo_key_t call,
+                                     kms_page_t *page, kms_version_info_t *items, size_t items_len);
+kms_error_t *kmsgo_schedule_version_destruction(kmsgo_handle_t kms, const uint8_t *text,
+                                                kmsgo_key_t call, kms_version_info_t *info);
+kms_error_t *kmsgo_cancel_version_destruction(kmsgo_handle_t kms, const uint8_t *text,
+                                              kmsgo_key_t call);
+
+typedef struct kmsgo_import {
+  size_t grant_tokens_len;
+  size_t material_len;
+  int64_t expires_at;
+  uint32_t version_number;
+  uint32_t flags;
+} kmsgo_import_t;
+
+/* text: key_id, grant tokens */
+kms_error_t *kmsgo_import_key_material(kmsgo_handle_t kms, kmsgo_import_t call, const uint8_t *text,
+                                       const uint8_t *material, kms_version_info_t *info);
+kms_error_t *kmsgo_delete_imported_key_material(kmsgo_handle_t kms, const uint8_t *text,
+                                                kmsgo_key_t call);
+
+/* crossing_care.c. */
+
+typedef struct kmsgo_rekey {
+  size_t root_key_len;
+  size_t passphrase_len;
+  uint32_t flags;
+} kmsgo_rekey_t;
+
+/* text: root_key_uri */
+kms_error_t *kmsgo_rekey(kmsgo_handle_t kms, kmsgo_rekey_t call, const uint8_t *text,
+                         const uint8_t *root_key, const uint8_t *passphrase);
+/* text: path */
+kms_error_t *kmsgo_backup(kmsgo_handle_t kms, const uint8_t *text);
+/* The problems of the items are spans of `strings`. */
+kms_error_t *kmsgo_verify(kmsgo_handle_t kms, kms_page_t *page, kms_damage_info_t *items,
+                          size_t items_len, uint8_t *strings, size_t strings_len);
+
+/* crossing_data.c. */
 
 /* What a call on data has that is no pointer, and what comes back. */
 typedef struct kmsgo_data {
@@ -83,5 +172,28 @@ kms_error_t *kmsgo_decrypt(kmsgo_handle_t kms, kmsgo_data_t *call, const uint8_t
                            uint8_t *plaintext);
 kms_error_t *kmsgo_generate_random(kmsgo_handle_t kms, uint32_t number_of_bytes, uint32_t flags,
                                    uint8_t *random, size_t random_len);
+
+/* As kmsgo_data_t, for a call that opens one ciphertext and makes another. */
+typedef struct kmsgo_re_encrypt {
+  size_t source_len;
+  size_t source_iv_len;
+  size_t source_aad_len;
+  size_t source_context_len; /* pairs */
+  size_t destination_aad_len;
+  size_t destination_context_len; /* pairs */
+  size_t grant_tokens_len;
+  size_t ciphertext_len; /* bytes there; afterwards bytes written */
+  size_t iv_len;         /* likewise */
+  uint32_t flags;
+  kms_data_key_info_t source_info; /* out */
+  kms_data_key_info_t info;        /* out */
+} kmsgo_re_encrypt_t;
+
+/* text: source_key_id, destination_key_id, destination_version_id, grant tokens, source context,
+ * destination context. `source` is the ciphertext there is, `ciphertext` the new one. */
+kms_error_t *kmsgo_re_encrypt(kmsgo_handle_t kms, kmsgo_re_encrypt_t *call, const uint8_t *text,
+                              const uint8_t *source_aad, const uint8_t *destination_aad,
+                              const uint8_t *source, const uint8_t *source_iv, uint8_t *ciphertext,
+                              uint8_t *iv);
 
 #endif

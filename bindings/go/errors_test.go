@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode"
@@ -134,8 +135,7 @@ func TestErrors(t *testing.T) {
 
 		{"a taken id", create(CreateKeyRequest{KeyID: "k"}), ErrAlreadyExists, DetailKey},
 		{"a bad id", create(CreateKeyRequest{KeyID: "k k"}), ErrInvalidArgument, DetailNone},
-		{"an external origin", create(CreateKeyRequest{Origin: OriginExternal}), ErrUnsupported, DetailNone},
-		{"an unknown origin", create(CreateKeyRequest{Origin: 2}), ErrUnsupported, DetailNone},
+		{"an unknown origin", create(CreateKeyRequest{Origin: 2}), ErrInvalidArgument, DetailNone},
 		{"an alias", alias("alias/a", "k"), 0, DetailNone},
 		{"a taken alias", alias("alias/a", "other"), ErrAlreadyExists, DetailAlias},
 		{"an alias of nobody", alias("alias/b", "nobody"), ErrNotFound, DetailKey},
@@ -196,8 +196,8 @@ func TestErrors(t *testing.T) {
 	reader.Close()
 
 	var e *Error
-	if err := open(Options{Store: "sqlite:" + filepath.Dir(path), Create: true}); !errors.As(err, &e) || e.NativeCode == 0 {
-		t.Errorf("a directory as a store: %#v", err)
+	if err := open(Options{Store: "sqlite:" + path + "/keys.db", Create: true}); !errors.As(err, &e) || e.NativeCode != int64(syscall.ENOTDIR) {
+		t.Errorf("a store in what is no directory: %#v", err)
 	}
 	if !corrupted(t, path) {
 		t.Error("no flipped byte of the store made it ErrCorruptStore")

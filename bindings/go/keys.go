@@ -5,17 +5,14 @@ package kms
 // #cgo nocallback kmsgo_create_key
 // #cgo noescape kmsgo_describe_key
 // #cgo nocallback kmsgo_describe_key
-// #cgo noescape kmsgo_create_alias
-// #cgo nocallback kmsgo_create_alias
 // #cgo noescape kmsgo_list_keys
 // #cgo nocallback kmsgo_list_keys
-// #cgo noescape kmsgo_list_aliases
-// #cgo nocallback kmsgo_list_aliases
 import "C"
 
 import (
 	"iter"
 	"time"
+	"unsafe"
 )
 
 // KeyState says whether a key can be used.
@@ -49,6 +46,14 @@ type CreateKeyRequest struct {
 	// RotationPeriod is after how long the key rotates by itself, in whole seconds, rounded up; 0: never.
 	RotationPeriod time.Duration
 	Origin         Origin
+	// RotateAfterUses is after how many data keys and payloads under one version the key rotates by itself; 0: never. It
+	// is exact within a process; what other processes did since they last wrote their counts is not seen.
+	RotateAfterUses uint64
+	// Tags are at most MaxTags.
+	Tags map[string]string
+	// KeyUUID, with OriginExternal only, is the 16 bytes that stand in the key's ciphertexts, so that material brought
+	// back opens its old ones; empty: new random ones.
+	KeyUUID []byte
 	// DryRun checks everything and does nothing; see ErrDryRunOK.
 	DryRun bool
 }
@@ -65,9 +70,25 @@ type KeyInfo struct {
 	// CreatedAt is in whole seconds.
 	CreatedAt time.Time
 	Origin    Origin
-	// RotationPeriod is 0 if the key does not rotate by itself.
+	// RotationPeriod is 0 if the key does not rotate by itself after a time.
 	RotationPeriod time.Duration
-	Description    string
+	// NextRotationAt is when the key rotates by itself, in whole seconds; zero: at no set time.
+	NextRotationAt time.Time
+	// RotateAfterUses is 0 if the key does not rotate by itself after a number of uses.
+	RotateAfterUses uint64
+	// UsesSealed counts the data keys and payloads made under all versions, UsesOpened the ciphertexts opened. They and
+	// LastUsedAt are exact when all handles of the store are closed, else behind by at most one batch (65,536 uses, 60 s)
+	// for each.
+	UsesSealed, UsesOpened uint64
+	// LastUsedAt is in whole seconds; zero: never used.
+	LastUsedAt time.Time
+	// DeletionAt is when a key that is pending deletion is gone, in whole seconds; zero: it is not pending.
+	DeletionAt time.Time
+	// MaterialExpiresAt is when imported material expires, in whole seconds; zero: it does not.
+	MaterialExpiresAt time.Time
+	// KeyUUID is the 16 bytes that stand in the key's ciphertexts.
+	KeyUUID     [16]byte
+	Description string
 }
 
 // keyInfo converts what the library filled; strings are its text buffer.
@@ -81,11 +102,20 @@ func keyInfo(info *C.kms_key_info_t, strings []byte) KeyInfo {
 		CreatedAt:            time.Unix(int64(info.created_at), 0),
 		Origin:               Origin(info.origin),
 		RotationPeriod:       time.Duration(info.rotation_period_s) * time.Second,
+		NextRotationAt:       moment(info.next_rotation_at),
+		RotateAfterUses:      uint64(info.rotate_after_uses),
+		UsesSealed:           uint64(info.uses_sealed),
+		UsesOpened:           uint64(info.uses_opened),
+		LastUsedAt:           moment(info.last_used_at),
+		DeletionAt:           moment(info.deletion_at),
+		MaterialExpiresAt:    moment(info.material_expires_at),
+		KeyUUID:              *(*[16]byte)(unsafe.Pointer(&info.key_uuid)),
 		Description:          span(info.description, strings),
 	}
 }
 
-// CreateKey creates a KMS key with its first version. It is durable when CreateKey returns.
+// CreateKey creates a KMS key with its first version; with OriginExternal one that waits for ImportKeyMaterial. It is
+// durable when CreateKey returns.
 func (k *KMS) CreateKey(request CreateKeyRequest) (*KeyInfo, error) {
 	period, err := units("request.rotation_period_s", request.RotationPeriod, time.Second)
 	if err != nil {
@@ -95,13 +125,21 @@ func (k *KMS) CreateKey(request CreateKeyRequest) (*KeyInfo, error) {
 	text = text.put(fieldKeyID, request.KeyID)
 	text = text.put(fieldDescription, request.Description)
 	text = text.put(fieldAlias, request.Alias)
+	text = text.putPairs(fieldTagKey, fieldTagValue, request.Tags)
 	if err := text.check(); err != nil {
 		return nil, err
 	}
+	call := C.kmsgo_create_key_t{
+		tags_len:          C.size_t(len(request.Tags)),
+		key_uuid_len:      C.size_t(len(request.KeyUUID)),
+		rotate_after_uses: C.uint64_t(request.RotateAfterUses),
+		rotation_period_s: period,
+		origin:            C.uint32_t(request.Origin),
+		flags:             flag(request.DryRun, C.KMS_DRY_RUN),
+	}
 	var info C.kms_key_info_t
 	err = k.with(func(h C.kmsgo_handle_t) *C.kms_error_t {
-		return C.kmsgo_create_key(h, text.pointer(), period, C.uint32_t(request.Origin),
-			flag(request.DryRun, C.KMS_DRY_RUN), &info)
+		return C.kmsgo_create_key(h, call, text.pointer(), pointer(request.KeyUUID), &info)
 	})
 	if err != nil {
 		return nil, err
@@ -120,19 +158,20 @@ type KeyRequest struct {
 	DryRun bool
 }
 
+func (r *KeyRequest) cross() (text, C.kmsgo_key_t, error) {
+	return keyCall(r.KeyID, "", r.GrantTokens, r.DryRun)
+}
+
 // DescribeKey describes a key.
 func (k *KMS) DescribeKey(request KeyRequest) (*KeyInfo, error) {
-	text := text{}
-	text = text.put(fieldKeyID, request.KeyID)
-	text = text.putAll(fieldGrantToken, request.GrantTokens)
-	if err := text.check(); err != nil {
+	text, call, err := request.cross()
+	if err != nil {
 		return nil, err
 	}
 	var info C.kms_key_info_t
 	strings := make([]byte, C.KMS_LIST_MIN_TEXT)
-	err := k.with(func(h C.kmsgo_handle_t) *C.kms_error_t {
-		return C.kmsgo_describe_key(h, text.pointer(), C.size_t(len(request.GrantTokens)),
-			flag(request.DryRun, C.KMS_DRY_RUN), &info, pointer(strings), C.size_t(len(strings)))
+	err = k.with(func(h C.kmsgo_handle_t) *C.kms_error_t {
+		return C.kmsgo_describe_key(h, text.pointer(), call, &info, pointer(strings), C.size_t(len(strings)))
 	})
 	if err != nil {
 		return nil, err
@@ -172,63 +211,5 @@ func pages[Item, Info any](k *KMS, yield func(Info, error) bool,
 				return
 			}
 		}
-	}
-}
-
-// CreateAliasRequest is a further name for a key.
-type CreateAliasRequest struct {
-	// Alias is "alias/" and 1..250 of A-Z a-z 0-9 - _ /
-	Alias string
-	// KeyID is the id or ARN of the key it shall name.
-	KeyID string
-	// DryRun checks everything and does nothing; see ErrDryRunOK.
-	DryRun bool
-}
-
-// CreateAlias gives a key a further name.
-func (k *KMS) CreateAlias(request CreateAliasRequest) error {
-	text := text{}
-	text = text.put(fieldAlias, request.Alias)
-	text = text.put(fieldKeyID, request.KeyID)
-	if err := text.check(); err != nil {
-		return err
-	}
-	return k.with(func(h C.kmsgo_handle_t) *C.kms_error_t {
-		return C.kmsgo_create_alias(h, text.pointer(), flag(request.DryRun, C.KMS_DRY_RUN))
-	})
-}
-
-// ListAliasesRequest says which aliases to list.
-type ListAliasesRequest struct {
-	// KeyID restricts the list to this key's; empty: all.
-	KeyID string
-}
-
-// AliasInfo is an alias and the key it names.
-type AliasInfo struct {
-	Alias string
-	KeyID string
-	// CreatedAt is in whole seconds.
-	CreatedAt time.Time
-}
-
-// ListAliases lists aliases as ListKeys does keys.
-func (k *KMS) ListAliases(request ListAliasesRequest) iter.Seq2[AliasInfo, error] {
-	return func(yield func(AliasInfo, error) bool) {
-		text := text{}
-		text = text.put(fieldKeyID, request.KeyID)
-		if err := text.check(); err != nil {
-			yield(AliasInfo{}, err)
-			return
-		}
-		pages(k, yield, func(h C.kmsgo_handle_t, page *C.kms_page_t, items []C.kms_alias_info_t) *C.kms_error_t {
-			return C.kmsgo_list_aliases(h, text.pointer(), page, &items[0], C.size_t(len(items)))
-		}, func(item *C.kms_alias_info_t) AliasInfo {
-			return AliasInfo{
-				Alias:     string(chars(item.alias[:])),
-				KeyID:     string(chars(item.key_id[:])),
-				CreatedAt: time.Unix(int64(item.created_at), 0),
-			}
-		})
 	}
 }

@@ -31,6 +31,18 @@ func (d Decrypted) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "kms.Decrypted{Plaintext:%s %v}", length(d.Plaintext), d.DataKeyInfo)
 }
 
+// Format shows no material.
+func (r ImportKeyMaterialRequest) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "kms.ImportKeyMaterialRequest{KeyID:%q Material:%s ExpiresAt:%v VersionNumber:%d}",
+		r.KeyID, length(r.Material), r.ExpiresAt, r.VersionNumber)
+}
+
+// Format shows neither root key nor passphrase.
+func (r RekeyRequest) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "kms.RekeyRequest{RootKey:%s Passphrase:%s RootKeyURI:%q}",
+		length(r.RootKey), length(r.Passphrase), r.RootKeyURI)
+}
+
 func length(secret []byte) string {
 	return fmt.Sprintf("[%d bytes]", len(secret))
 }
