@@ -102,6 +102,115 @@ static inline kms_status_t call_list_aliases_page(void *page) {
   return kms_list_aliases(kms, &request, (kms_page_t *)page, &item, sizeof item, 1, NULL, &err);
 }
 
+static inline kms_status_t call_update_alias(void *request) {
+  return kms_update_alias(kms, (const kms_create_alias_request_t *)request, &err);
+}
+
+static inline kms_status_t call_delete_alias(void *request) {
+  return kms_delete_alias(kms, (const kms_alias_request_t *)request, &err);
+}
+
+static inline kms_status_t call_enable_key(void *request) {
+  return kms_enable_key(kms, (const kms_key_request_t *)request, &err);
+}
+
+static inline kms_status_t call_disable_key(void *request) {
+  return kms_disable_key(kms, (const kms_key_request_t *)request, &err);
+}
+
+static inline kms_status_t call_schedule_key_deletion(void *request) {
+  return kms_schedule_key_deletion(kms, (const kms_schedule_request_t *)request, NULL, &err);
+}
+
+static inline kms_status_t call_cancel_key_deletion(void *request) {
+  return kms_cancel_key_deletion(kms, (const kms_key_request_t *)request, &err);
+}
+
+static inline kms_status_t call_set_key_rotation(void *request) {
+  return kms_set_key_rotation(kms, (const kms_rotation_request_t *)request, &err);
+}
+
+static inline kms_status_t call_update_key_description(void *request) {
+  return kms_update_key_description(kms, (const kms_description_request_t *)request, &err);
+}
+
+static inline kms_status_t call_tag_key(void *request) {
+  return kms_tag_key(kms, (const kms_tags_request_t *)request, &err);
+}
+
+static inline kms_status_t call_untag_key(void *request) {
+  return kms_untag_key(kms, (const kms_tags_request_t *)request, &err);
+}
+
+static inline kms_status_t list_key_tags(const kms_key_request_t *request, kms_page_t *page) {
+  static uint8_t text_bytes[KMS_LIST_MIN_TEXT];
+  kms_buffer_t text = fresh_buffer(text_bytes, sizeof text_bytes);
+  kms_tag_info_t item;
+  return kms_list_key_tags(kms, request, page, &item, sizeof item, 1, &text, &err);
+}
+
+static inline kms_status_t call_list_key_tags(void *request) {
+  kms_page_t page = KMS_PAGE_INIT;
+  return list_key_tags((const kms_key_request_t *)request, &page);
+}
+
+static inline kms_status_t list_key_versions(const kms_key_request_t *request, kms_page_t *page) {
+  kms_version_info_t item;
+  return kms_list_key_versions(kms, request, page, &item, sizeof item, 1, NULL, &err);
+}
+
+static inline kms_status_t call_list_key_versions(void *request) {
+  kms_page_t page = KMS_PAGE_INIT;
+  return list_key_versions((const kms_key_request_t *)request, &page);
+}
+
+static inline kms_status_t call_rotate_key(void *request) {
+  return kms_rotate_key(kms, (const kms_key_request_t *)request, NULL, &err);
+}
+
+static inline kms_status_t call_set_primary_version(void *request) {
+  return kms_set_primary_version(kms, (const kms_key_request_t *)request, &err);
+}
+
+static inline kms_status_t call_describe_key_version(void *request) {
+  kms_version_info_t info = KMS_VERSION_INFO_INIT;
+  return kms_describe_key_version(kms, (const kms_key_request_t *)request, &info, &err);
+}
+
+static inline kms_status_t call_schedule_version_destruction(void *request) {
+  return kms_schedule_version_destruction(kms, (const kms_schedule_request_t *)request, NULL, &err);
+}
+
+static inline kms_status_t call_cancel_version_destruction(void *request) {
+  return kms_cancel_version_destruction(kms, (const kms_key_request_t *)request, &err);
+}
+
+static inline kms_status_t call_import(void *request) {
+  return kms_import_key_material(kms, (const kms_import_request_t *)request, NULL, &err);
+}
+
+static inline kms_status_t call_delete_imported(void *request) {
+  return kms_delete_imported_key_material(kms, (const kms_key_request_t *)request, &err);
+}
+
+static inline kms_status_t call_rekey(void *request) {
+  return kms_rekey(kms, (const kms_rekey_request_t *)request, &err);
+}
+
+static inline kms_status_t call_backup(void *request) {
+  return kms_backup(kms, (const kms_backup_request_t *)request, &err);
+}
+
+static inline kms_status_t verify(const kms_verify_request_t *request, kms_page_t *page) {
+  kms_damage_info_t item;
+  return kms_verify(kms, request, page, &item, sizeof item, 1, NULL, &err);
+}
+
+static inline kms_status_t call_verify(void *request) {
+  kms_page_t page = KMS_PAGE_INIT;
+  return verify((const kms_verify_request_t *)request, &page);
+}
+
 static uint8_t out_bytes[KMS_MAX_CIPHERTEXT_SIZE], out_plain[KMS_MAX_PAYLOAD_SIZE];
 static uint8_t out_iv[KMS_IV_SIZE];
 
@@ -180,6 +289,28 @@ static inline kms_status_t call_decrypt(void *request) {
 static inline kms_status_t call_decrypt_info(void *info) {
   const kms_decrypt_request_t request = good_decrypt();
   return decrypt(&request, (kms_data_key_info_t *)info);
+}
+
+static inline kms_re_encrypt_request_t good_re_encrypt(void) {
+  kms_re_encrypt_request_t request = KMS_RE_ENCRYPT_REQUEST_INIT;
+  request.ciphertext.data = blob;
+  request.ciphertext.len = sizeof blob;
+  request.destination_key_id = "key-2";
+  return request;
+}
+
+static inline kms_status_t re_encrypt(const kms_re_encrypt_request_t *request,
+                                      kms_data_key_info_t *source_info, kms_data_key_info_t *info) {
+  kms_buffer_t sealed = fresh_buffer(out_bytes, sizeof out_bytes);
+  kms_buffer_t iv = fresh_buffer(out_iv, sizeof out_iv);
+  kms_status_t status = kms_re_encrypt(kms, request, &sealed, &iv, source_info, info, &err);
+  if (status != KMS_OK)
+    CHECK(buffer_untouched(&sealed) && buffer_untouched(&iv));
+  return status;
+}
+
+static inline kms_status_t call_re_encrypt(void *request) {
+  return re_encrypt((const kms_re_encrypt_request_t *)request, NULL, NULL);
 }
 
 static inline kms_status_t call_random(void *request) {

@@ -57,6 +57,13 @@ static inline int buffer_untouched(const kms_buffer_t *buffer) {
   return untouched(&buffer->len, sizeof buffer->len) && untouched(buffer->data, buffer->capacity);
 }
 
+/* An info struct before a call, and whether it is still as it was. */
+#define FRESH_STRUCT(value)                                                                        \
+  (memset(&(value), UNTOUCHED, sizeof(value)), (value).struct_size = sizeof(value))
+#define STRUCT_UNTOUCHED(value)                                                                    \
+  ((value).struct_size == sizeof(value) &&                                                         \
+   untouched((const uint8_t *)&(value) + sizeof(size_t), sizeof(value) - sizeof(size_t)))
+
 /* NUL-terminated in its place, and without control characters. */
 static inline int is_clean_text(const char *text, size_t size) {
   size_t i;

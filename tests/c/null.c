@@ -36,12 +36,6 @@ static int column_untouched(const kms_column_t *column) {
          untouched(column->data, column->capacity);
 }
 
-#define FRESH_STRUCT(value)                                                                        \
-  (memset(&(value), UNTOUCHED, sizeof(value)), (value).struct_size = sizeof(value))
-#define STRUCT_UNTOUCHED(value)                                                                    \
-  ((value).struct_size == sizeof(value) &&                                                         \
-   untouched((const uint8_t *)&(value) + sizeof(size_t), sizeof(value) - sizeof(size_t)))
-
 static void fresh_outputs(void) {
   const kms_page_t first = KMS_PAGE_INIT;
   plain = fresh_buffer(plain_bytes, sizeof plain_bytes);

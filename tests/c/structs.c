@@ -10,16 +10,24 @@
 
 typedef kms_status_t (*struct_call_t)(void *extensible);
 
+/* `call` is refused; by this name, if there is one. */
+static void refused(const char *argument, struct_call_t call, void *extensible) {
+  if (argument == NULL)
+    CHECK_STATUS(KMS_INVALID_ARGUMENT, call(extensible));
+  else
+    CHECK_ARGUMENT(argument, call(extensible));
+}
+
 /* A size_t alone is all that may be read of a struct with an impossible size. */
 static void refused_size(const char *argument, size_t struct_size, struct_call_t call) {
   guarded_t memory = guarded_copy(&struct_size, sizeof struct_size);
-  CHECK_ARGUMENT(argument, call(memory.data));
+  refused(argument, call, memory.data);
   guarded_free(&memory);
 }
 
 static void refused_sizes(const char *name, size_t size, struct_call_t call) {
-  char argument[64];
-  snprintf(argument, sizeof argument, "%s.struct_size", name);
+  char text[64], *argument = name == NULL ? NULL : text;
+  snprintf(text, sizeof text, "%s.struct_size", name == NULL ? "" : name);
   refused_size(argument, 0, call);
   refused_size(argument, 1, call);
   refused_size(argument, sizeof(size_t), call);
@@ -51,10 +59,10 @@ static void request_sizes(const char *name, const void *valid, size_t size, kms_
     CHECK_STATUS(expected, call(memory.data));
     if (struct_size > size) {
       memory.data[size] = 1; /* the first byte that we do not know */
-      CHECK_ARGUMENT(name, call(memory.data));
+      refused(name, call, memory.data);
       memory.data[size] = 0;
       memory.data[struct_size - 1] = 0x80; /* the last one */
-      CHECK_ARGUMENT(name, call(memory.data));
+      refused(name, call, memory.data);
     }
     guarded_free(&memory);
   }
@@ -163,6 +171,228 @@ static void a_refused_info_makes_nothing(void) {
   CHECK_STATUS(KMS_NOT_FOUND, call_describe_key(&describe));
 }
 
+/* --- the same for the life of keys
+ * ---------------------------------------------------------------------------- */
+
+/* Of "key-2", whose primary version is another: one that can be destroyed. */
+static char old_version[KMS_ID_SIZE];
+
+static const uint8_t material[32] = {1, 2, 3};
+static const kms_tag_t tags[] = {{"team", "shop"}};
+
+static kms_key_request_t on_key(const char *key_id, const char *version_id, uint32_t flags) {
+  kms_key_request_t request = KMS_KEY_REQUEST_INIT;
+  request.key_id = key_id;
+  request.version_id = version_id;
+  request.flags = flags;
+  return request;
+}
+
+static kms_schedule_request_t to_schedule(const char *key_id, const char *version_id,
+                                          uint32_t flags) {
+  kms_schedule_request_t request = KMS_SCHEDULE_REQUEST_INIT;
+  request.key_id = key_id;
+  request.version_id = version_id;
+  request.flags = flags;
+  return request;
+}
+
+static kms_import_request_t to_import(uint32_t flags) {
+  kms_import_request_t request = KMS_IMPORT_REQUEST_INIT;
+  request.key_id = "imported";
+  request.material.data = material;
+  request.material.len = sizeof material;
+  request.flags = flags;
+  return request;
+}
+
+static kms_status_t call_rotate_key_info(void *info) {
+  const kms_key_request_t request = on_key("key-2", NULL, 0);
+  return kms_rotate_key(kms, &request, (kms_version_info_t *)info, &err);
+}
+
+static kms_status_t call_describe_key_version_info(void *info) {
+  const kms_key_request_t request = on_key("key-1", NULL, 0);
+  return kms_describe_key_version(kms, &request, (kms_version_info_t *)info, &err);
+}
+
+static kms_status_t call_schedule_key_deletion_info(void *info) {
+  const kms_schedule_request_t request = to_schedule("doomed", NULL, 0);
+  const kms_key_request_t cancel = on_key("doomed", NULL, 0);
+  kms_status_t status = kms_schedule_key_deletion(kms, &request, (kms_key_info_t *)info, &err);
+  if (status == KMS_OK) /* so that it can be scheduled again */
+    CHECK(kms_cancel_key_deletion(kms, &cancel, NULL) == KMS_OK);
+  return status;
+}
+
+static kms_status_t call_schedule_version_destruction_info(void *info) {
+  const kms_schedule_request_t request = to_schedule("key-2", old_version, 0);
+  const kms_key_request_t cancel = on_key("key-2", old_version, 0);
+  kms_status_t status =
+      kms_schedule_version_destruction(kms, &request, (kms_version_info_t *)info, &err);
+  if (status == KMS_OK)
+    CHECK(kms_cancel_version_destruction(kms, &cancel, NULL) == KMS_OK);
+  return status;
+}
+
+static kms_status_t call_import_info(void *info) {
+  const kms_import_request_t request = to_import(0);
+  return kms_import_key_material(kms, &request, (kms_version_info_t *)info, &err);
+}
+
+static kms_status_t call_re_encrypt_info(void *info) {
+  const kms_re_encrypt_request_t request = good_re_encrypt();
+  return re_encrypt(&request, NULL, (kms_data_key_info_t *)info);
+}
+
+static kms_status_t call_re_encrypt_source_info(void *info) {
+  const kms_re_encrypt_request_t request = good_re_encrypt();
+  return re_encrypt(&request, (kms_data_key_info_t *)info, NULL);
+}
+
+static kms_status_t call_list_key_tags_page(void *page) {
+  const kms_key_request_t request = on_key("key-1", NULL, 0);
+  return list_key_tags(&request, (kms_page_t *)page);
+}
+
+static kms_status_t call_list_key_versions_page(void *page) {
+  const kms_key_request_t request = on_key("key-1", NULL, 0);
+  return list_key_versions(&request, (kms_page_t *)page);
+}
+
+static kms_status_t call_verify_page(void *page) {
+  const kms_verify_request_t request = KMS_VERIFY_REQUEST_INIT;
+  return verify(&request, (kms_page_t *)page);
+}
+
+/* "doomed"; "imported", which has its material; and a second version of "key-2". */
+static void create_keys_with_a_past(void) {
+  kms_create_key_request_t create = KMS_CREATE_KEY_REQUEST_INIT;
+  const kms_key_request_t key_2 = on_key("key-2", NULL, 0);
+  kms_import_request_t import = to_import(0);
+  kms_version_info_t version = KMS_VERSION_INFO_INIT;
+  create.key_id = "doomed";
+  CHECK_OK(call_create_key(&create));
+  create.key_id = "imported";
+  create.origin = KMS_ORIGIN_EXTERNAL;
+  CHECK_OK(call_create_key(&create));
+  CHECK_OK(call_import(&import));
+  CHECK_OK(kms_describe_key_version(kms, &key_2, &version, &err));
+  memcpy(old_version, version.version_id, sizeof old_version);
+  CHECK_OK(kms_rotate_key(kms, &key_2, NULL, &err));
+}
+
+static kms_create_alias_request_t to_update_alias(void) {
+  kms_create_alias_request_t request = KMS_CREATE_ALIAS_REQUEST_INIT;
+  request.alias = "alias/one";
+  request.key_id = "key-1";
+  request.flags = KMS_DRY_RUN;
+  return request;
+}
+
+static kms_alias_request_t to_delete_alias(void) {
+  kms_alias_request_t request = KMS_ALIAS_REQUEST_INIT;
+  request.alias = "alias/one";
+  request.flags = KMS_DRY_RUN;
+  return request;
+}
+
+static kms_rotation_request_t to_set_rotation(void) {
+  kms_rotation_request_t request = KMS_ROTATION_REQUEST_INIT;
+  request.key_id = "key-1";
+  request.flags = KMS_DRY_RUN;
+  return request;
+}
+
+static kms_description_request_t to_describe(void) {
+  kms_description_request_t request = KMS_DESCRIPTION_REQUEST_INIT;
+  request.key_id = "key-1";
+  request.flags = KMS_DRY_RUN;
+  return request;
+}
+
+static kms_tags_request_t to_tag(void) {
+  kms_tags_request_t request = KMS_TAGS_REQUEST_INIT;
+  request.key_id = "key-1";
+  request.tags = tags;
+  request.tags_len = 1;
+  request.flags = KMS_DRY_RUN;
+  return request;
+}
+
+static kms_rekey_request_t to_rekey(void) {
+  kms_rekey_request_t request = KMS_REKEY_REQUEST_INIT;
+  request.root_key.data = material;
+  request.root_key.len = sizeof material;
+  request.flags = KMS_DRY_RUN;
+  return request;
+}
+
+static void every_struct_size_of_a_key_s_life(void) {
+  const kms_create_alias_request_t update = to_update_alias();
+  const kms_alias_request_t alias = to_delete_alias();
+  const kms_key_request_t key = on_key("key-1", NULL, 0), dry = on_key("key-1", NULL, KMS_DRY_RUN);
+  const kms_key_request_t version = on_key("key-2", old_version, KMS_DRY_RUN);
+  const kms_schedule_request_t deletion = to_schedule("key-1", NULL, KMS_DRY_RUN);
+  const kms_schedule_request_t destruction = to_schedule("key-2", old_version, KMS_DRY_RUN);
+  const kms_rotation_request_t rotation = to_set_rotation();
+  const kms_description_request_t description = to_describe();
+  const kms_tags_request_t tag = to_tag();
+  const kms_import_request_t import = to_import(KMS_DRY_RUN);
+  const kms_rekey_request_t rekey = to_rekey();
+  const kms_verify_request_t verify_request = KMS_VERIFY_REQUEST_INIT;
+  const kms_re_encrypt_request_t re_encrypt_request = good_re_encrypt();
+  const kms_page_t page = KMS_PAGE_INIT;
+  kms_backup_request_t backup = KMS_BACKUP_REQUEST_INIT;
+  backup.path = "a-store-in-memory-has-no-backup";
+
+  /* A status that comes after the struct was read is as good as KMS_OK here. */
+  request_sizes("request", &update, sizeof update, KMS_DRY_RUN_OK, call_update_alias);
+  request_sizes("request", &alias, sizeof alias, KMS_DRY_RUN_OK, call_delete_alias);
+  request_sizes("request", &dry, sizeof dry, KMS_DRY_RUN_OK, call_enable_key);
+  request_sizes("request", &dry, sizeof dry, KMS_DRY_RUN_OK, call_disable_key);
+  request_sizes("request", &deletion, sizeof deletion, KMS_DRY_RUN_OK, call_schedule_key_deletion);
+  request_sizes("request", &key, sizeof key, KMS_INVALID_STATE, call_cancel_key_deletion);
+  request_sizes("request", &rotation, sizeof rotation, KMS_DRY_RUN_OK, call_set_key_rotation);
+  request_sizes("request", &description, sizeof description, KMS_DRY_RUN_OK,
+                call_update_key_description);
+  request_sizes("request", &tag, sizeof tag, KMS_DRY_RUN_OK, call_tag_key);
+  request_sizes("request", &tag, sizeof tag, KMS_DRY_RUN_OK, call_untag_key);
+  request_sizes("request", &key, sizeof key, KMS_OK, call_list_key_tags);
+  request_sizes("page", &page, sizeof page, KMS_OK, call_list_key_tags_page);
+  request_sizes("request", &dry, sizeof dry, KMS_DRY_RUN_OK, call_rotate_key);
+  request_sizes("request", &version, sizeof version, KMS_DRY_RUN_OK, call_set_primary_version);
+  request_sizes("request", &key, sizeof key, KMS_OK, call_describe_key_version);
+  request_sizes("request", &key, sizeof key, KMS_OK, call_list_key_versions);
+  request_sizes("page", &page, sizeof page, KMS_OK, call_list_key_versions_page);
+  request_sizes("request", &destruction, sizeof destruction, KMS_DRY_RUN_OK,
+                call_schedule_version_destruction);
+  request_sizes("request", &version, sizeof version, KMS_INVALID_STATE,
+                call_cancel_version_destruction);
+  request_sizes("request", &import, sizeof import, KMS_DRY_RUN_OK, call_import);
+  request_sizes("request", &key, sizeof key, KMS_INVALID_KEY_USAGE, call_delete_imported);
+  request_sizes(NULL, &rekey, sizeof rekey, KMS_DRY_RUN_OK, call_rekey);
+  request_sizes("request", &backup, sizeof backup, KMS_UNSUPPORTED, call_backup);
+  request_sizes("request", &verify_request, sizeof verify_request, KMS_OK, call_verify);
+  request_sizes("page", &page, sizeof page, KMS_OK, call_verify_page);
+  request_sizes("request", &re_encrypt_request, sizeof re_encrypt_request, KMS_OK, call_re_encrypt);
+
+  info_sizes("info", sizeof(kms_version_info_t), offsetof(kms_version_info_t, version_number),
+             call_rotate_key_info);
+  info_sizes("info", sizeof(kms_version_info_t), offsetof(kms_version_info_t, version_number),
+             call_describe_key_version_info);
+  info_sizes("info", sizeof(kms_key_info_t), offsetof(kms_key_info_t, deletion_at),
+             call_schedule_key_deletion_info);
+  info_sizes("info", sizeof(kms_version_info_t), offsetof(kms_version_info_t, destruction_at),
+             call_schedule_version_destruction_info);
+  info_sizes("info", sizeof(kms_version_info_t), offsetof(kms_version_info_t, version_number),
+             call_import_info);
+  info_sizes("info", sizeof(kms_data_key_info_t), offsetof(kms_data_key_info_t, version_number),
+             call_re_encrypt_info);
+  info_sizes(NULL, sizeof(kms_data_key_info_t), offsetof(kms_data_key_info_t, version_number),
+             call_re_encrypt_source_info);
+}
+
 /* --- flags and reserved members
  * ------------------------------------------------------------------------------- */
 
@@ -189,6 +419,66 @@ static void a_refused_info_makes_nothing(void) {
     CHECK_ARGUMENT("request.reserved", call);                                                      \
     (request).reserved = 0;                                                                        \
   } while (0)
+
+/* The flags of requests that are all zeros else: flags are an argument, and arguments come first.
+ */
+static void flags_and_reserved_of_a_key_s_life(void) {
+  kms_create_alias_request_t update = to_update_alias();
+  kms_alias_request_t alias = to_delete_alias();
+  kms_key_request_t key = on_key("key-1", NULL, 0);
+  kms_key_request_t version = on_key("key-2", old_version, KMS_DRY_RUN);
+  kms_schedule_request_t deletion = to_schedule("key-1", NULL, KMS_DRY_RUN);
+  kms_schedule_request_t destruction = to_schedule("key-2", old_version, KMS_DRY_RUN);
+  kms_rotation_request_t rotation = to_set_rotation();
+  kms_description_request_t description = to_describe();
+  kms_tags_request_t tag = to_tag();
+  kms_import_request_t import = to_import(KMS_DRY_RUN);
+  kms_rekey_request_t rekey = to_rekey();
+  kms_backup_request_t backup = KMS_BACKUP_REQUEST_INIT;
+  kms_verify_request_t verify_request = KMS_VERIFY_REQUEST_INIT;
+  kms_re_encrypt_request_t re_encrypt_request = good_re_encrypt();
+  kms_page_t page = KMS_PAGE_INIT;
+  const struct_call_t on_keys[] = {
+      call_enable_key,      call_disable_key,   call_rotate_key,        call_cancel_key_deletion,
+      call_delete_imported, call_list_key_tags, call_list_key_versions, call_describe_key_version};
+  const struct_call_t on_versions[] = {call_set_primary_version, call_cancel_version_destruction};
+  size_t i;
+  backup.path = "a-store-in-memory-has-no-backup";
+  UNKNOWN_FLAGS(update, KMS_DRY_RUN, call_update_alias(&update));
+  RESERVED(update, call_update_alias(&update));
+  UNKNOWN_FLAGS(alias, KMS_DRY_RUN, call_delete_alias(&alias));
+  RESERVED(alias, call_delete_alias(&alias));
+  for (i = 0; i < sizeof on_keys / sizeof on_keys[0]; i++) {
+    UNKNOWN_FLAGS(key, KMS_DRY_RUN, on_keys[i](&key));
+    RESERVED(key, on_keys[i](&key));
+  }
+  for (i = 0; i < sizeof on_versions / sizeof on_versions[0]; i++) {
+    UNKNOWN_FLAGS(version, KMS_DRY_RUN, on_versions[i](&version));
+    RESERVED(version, on_versions[i](&version));
+  }
+  UNKNOWN_FLAGS(deletion, KMS_DRY_RUN, call_schedule_key_deletion(&deletion));
+  UNKNOWN_FLAGS(destruction, KMS_DRY_RUN, call_schedule_version_destruction(&destruction));
+  UNKNOWN_FLAGS(rotation, KMS_DRY_RUN, call_set_key_rotation(&rotation));
+  UNKNOWN_FLAGS(description, KMS_DRY_RUN, call_update_key_description(&description));
+  RESERVED(description, call_update_key_description(&description));
+  UNKNOWN_FLAGS(tag, KMS_DRY_RUN, call_tag_key(&tag));
+  RESERVED(tag, call_tag_key(&tag));
+  UNKNOWN_FLAGS(tag, KMS_DRY_RUN, call_untag_key(&tag));
+  RESERVED(tag, call_untag_key(&tag));
+  UNKNOWN_FLAGS(import, KMS_DRY_RUN, call_import(&import));
+  UNKNOWN_FLAGS(rekey, KMS_DRY_RUN, call_rekey(&rekey));
+  UNKNOWN_FLAGS(backup, 0u, call_backup(&backup));
+  RESERVED(backup, call_backup(&backup));
+  UNKNOWN_FLAGS(verify_request, 0u, call_verify(&verify_request));
+  RESERVED(verify_request, call_verify(&verify_request));
+  UNKNOWN_FLAGS(re_encrypt_request, KMS_INITIAL_VERSION | KMS_DRY_RUN,
+                call_re_encrypt(&re_encrypt_request));
+  RESERVED(re_encrypt_request, call_re_encrypt(&re_encrypt_request));
+  page.reserved = 1;
+  CHECK_ARGUMENT("page.reserved", call_list_key_tags_page(&page));
+  CHECK_ARGUMENT("page.reserved", call_list_key_versions_page(&page));
+  CHECK_ARGUMENT("page.reserved", call_verify_page(&page));
+}
 
 static void flags_and_reserved(void) {
   const uint32_t generate_flags = KMS_SKIP_PLAINTEXT | KMS_INITIAL_VERSION | KMS_DRY_RUN;
@@ -233,10 +523,13 @@ static void flags_and_reserved(void) {
 
 int main(void) {
   open_for_calls();
+  create_keys_with_a_past();
   every_struct_size();
+  every_struct_size_of_a_key_s_life();
   infos_have_no_leftovers();
   a_refused_info_makes_nothing();
   flags_and_reserved();
+  flags_and_reserved_of_a_key_s_life();
   kms_close(kms);
   return check_result();
 }
