@@ -92,8 +92,9 @@ impl Pages {
         if inherit == Inherit::Nothing {
             advise(data, len, libc::MADV_WIPEONFORK, WIPED_ON_FORK);
         }
-        SECRET_BYTES.fetch_add(len as u64, Ordering::Relaxed);
+        // Before the pages are counted: in a new process it sets the counts to 0.
         let generation = AtomicU64::new(super::fork_generation());
+        SECRET_BYTES.fetch_add(len as u64, Ordering::Relaxed);
         let pages = Pages { data, len, page, locked: AtomicBool::new(false), generation };
         pages.lock();
         if require_lock && !pages.locked.load(Ordering::Relaxed) {
