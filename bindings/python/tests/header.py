@@ -20,8 +20,7 @@ from ctypes import (
 from pathlib import Path
 from typing import Any
 
-from libkms import Detail, KeySpec, KeyState, MemoryProtection, Origin, Status, _ffi, _structs
-from libkms._enums import VersionState
+from libkms import Detail, KeySpec, KeyState, MemoryProtection, Origin, Status, VersionState, _ffi, _structs
 
 HEADER = Path(__file__).resolve().parents[3] / "include" / "kms.h"
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,7 +34,9 @@ def test_a_data_key_out_of_a_store_on_disk(store: Store) -> None:
     assert report[:64] not in store.path.read_bytes()
     with store.open() as kms:
         described = kms.describe_key("alias/orders")
-        assert described == created
+        assert (described.uses_sealed, described.uses_opened) == (1, 0)
+        assert abs(described.last_used_at - time.time()) < 60
+        assert replace(described, uses_sealed=0, last_used_at=0) == created
         assert described.description == "Bestellungen für Köln"
         with kms.decrypt(wrapped, context={"tenant": "7"}) as key_again:
             assert AESGCM(key_again.plaintext).decrypt(sealed[:12], sealed[12:], None) == report

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import itertools
+import os
 import threading
 import weakref
 from collections.abc import Callable
@@ -17,10 +19,22 @@ from .conftest import Store
 KEY = "alias/orders"
 
 
-def operations(kms: libkms.Kms) -> dict[str, Callable[[], object]]:
+def operations(kms: libkms.Kms, store: Store) -> dict[str, Callable[[], object]]:
     """Every operation of a Kms but close()."""
     ciphertext = kms.generate_data_key(KEY).ciphertext
     payload = kms.encrypt(KEY, bytes(60_000)).ciphertext
+    kms.create_key(key_id="two")
+    first, second = (kms.describe_key_version("two").version_id, kms.rotate_key("two").version_id)
+    kms.set_primary_version("two", first)
+    kms.create_key(key_id="scheduled")
+    third = kms.describe_key_version("scheduled").version_id
+    kms.rotate_key("scheduled")
+    kms.schedule_version_destruction("scheduled", third)
+    kms.create_key(key_id="doomed")
+    kms.schedule_key_deletion("doomed")
+    kms.create_key(key_id="theirs", origin=libkms.Origin.EXTERNAL)
+    material = os.urandom(32)
+    numbers = itertools.count()
     return {
         "generate_data_key": lambda: kms.generate_data_key(KEY),
         "generate_data_keys": lambda: kms.generate_data_keys(KEY, 100),
@@ -33,6 +47,29 @@ def operations(kms: libkms.Kms) -> dict[str, Callable[[], object]]:
         "describe_key": lambda: kms.describe_key(KEY),
         "list_keys": lambda: list(kms.list_keys()),
         "list_aliases": lambda: list(kms.list_aliases()),
+        "re_encrypt": lambda: kms.re_encrypt(ciphertext, KEY),
+        "update_alias": lambda: kms.update_alias(KEY, "orders-1"),
+        "delete_alias": lambda: kms.delete_alias(KEY, dry_run=True),
+        "enable_key": lambda: kms.enable_key(KEY),
+        "disable_key": lambda: kms.disable_key(KEY, dry_run=True),
+        "schedule_key_deletion": lambda: kms.schedule_key_deletion(KEY, dry_run=True),
+        "cancel_key_deletion": lambda: kms.cancel_key_deletion("doomed", dry_run=True),
+        "set_key_rotation": lambda: kms.set_key_rotation(KEY, rotation_period_s=86400),
+        "update_key_description": lambda: kms.update_key_description(KEY, "new"),
+        "tag_key": lambda: kms.tag_key(KEY, {"team": "a"}),
+        "untag_key": lambda: kms.untag_key(KEY, ["team"]),
+        "list_key_tags": lambda: kms.list_key_tags(KEY),
+        "rotate_key": lambda: kms.rotate_key(KEY),
+        "set_primary_version": lambda: kms.set_primary_version("two", first),
+        "describe_key_version": lambda: kms.describe_key_version(KEY),
+        "list_key_versions": lambda: list(kms.list_key_versions(KEY)),
+        "schedule_version_destruction": lambda: kms.schedule_version_destruction("two", second, dry_run=True),
+        "cancel_version_destruction": lambda: kms.cancel_version_destruction("scheduled", third, dry_run=True),
+        "import_key_material": lambda: kms.import_key_material("theirs", material),
+        "delete_imported_key_material": lambda: kms.delete_imported_key_material("theirs", dry_run=True),
+        "rekey": lambda: kms.rekey(root_key=bytes(range(32)), dry_run=True),
+        "backup": lambda: kms.backup(store.path.with_name(f"backup-{next(numbers)}")),
+        "verify": lambda: list(kms.verify()),
         "stats": kms.stats,
         "flush": kms.flush,
     }
@@ -57,13 +94,13 @@ def closes(monkeypatch: pytest.MonkeyPatch) -> Closes:
     return Closes(monkeypatch)
 
 
-def test_every_operation_is_in_the_table(kms: libkms.Kms) -> None:
-    named = {name.split()[0] for name in operations(kms)} | {"close"}
+def test_every_operation_is_in_the_table(kms: libkms.Kms, store: Store) -> None:
+    named = {name.split()[0] for name in operations(kms, store)} | {"close"}
     assert named == {name for name in dir(kms) if not name.startswith("_")}
 
 
-def test_after_close_every_operation_is_a_closed_error(kms: libkms.Kms) -> None:
-    table = operations(kms)
+def test_after_close_every_operation_is_a_closed_error(kms: libkms.Kms, store: Store) -> None:
+    table = operations(kms, store)
     pages = kms.list_keys()
     kms.close()
     kms.close()
@@ -71,7 +108,7 @@ def test_after_close_every_operation_is_a_closed_error(kms: libkms.Kms) -> None:
         with pytest.raises(libkms.ClosedError) as caught:
             operation()
         assert caught.value.status is libkms.Status.INVALID_ARGUMENT, name
-    assert [key.key_id for key in pages] == ["orders-1"]  # a page that was read stays read
+    assert "orders-1" in [key.key_id for key in pages]  # a page that was read stays read
     assert repr(kms) == "<libkms.Kms, closed>"
     with pytest.raises(libkms.ClosedError), kms as entered:
         entered.stats()
@@ -131,7 +168,7 @@ def test_a_dropped_kms_is_closed(store: Store, closes: Closes) -> None:
 def test_close_under_load(store: Store, closes: Closes, attempt: int) -> None:
     kms = store.open(create=True)
     kms.create_key(key_id="orders-1", alias=KEY)
-    table = operations(kms)
+    table = operations(kms, store)
     started = threading.Barrier(len(table) + 1)
     counts = dict.fromkeys(table, 0)
     ends: dict[str, BaseException] = {}

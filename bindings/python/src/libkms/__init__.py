@@ -10,7 +10,7 @@ Every failure of the library is a KmsError, with a subclass for each status. Arg
 
 from ._arguments import Buffer, Context
 from ._client import Kms, open, version  # noqa: A004
-from ._enums import Detail, KeySpec, KeyState, MemoryProtection, Origin, Status
+from ._enums import Detail, KeySpec, KeyState, MemoryProtection, Origin, Status, VersionState
 from ._errors import (
     AccessDeniedError,
     AlreadyExistsError,
@@ -36,7 +36,19 @@ from ._errors import (
     UnsupportedError,
     WrongRootKeyError,
 )
-from ._results import AliasInfo, DataKey, DataKeys, Decrypted, Encrypted, KeyInfo, Stats
+from ._results import (
+    AliasInfo,
+    Damage,
+    DataKey,
+    DataKeys,
+    Decrypted,
+    Encrypted,
+    KeyInfo,
+    ReEncrypted,
+    Source,
+    Stats,
+    VersionInfo,
+)
 from ._secret import SecretBytes
 
 __all__ = [
@@ -48,6 +60,7 @@ __all__ = [
     "ClosedError",
     "Context",
     "CorruptStoreError",
+    "Damage",
     "DataKey",
     "DataKeys",
     "Decrypted",
@@ -73,12 +86,16 @@ __all__ = [
     "NotFoundError",
     "Origin",
     "OutOfMemoryError",
+    "ReEncrypted",
     "ReadOnlyError",
     "SecretBytes",
+    "Source",
     "Stats",
     "Status",
     "StoreError",
     "UnsupportedError",
+    "VersionInfo",
+    "VersionState",
     "WrongRootKeyError",
     "open",
     "version",

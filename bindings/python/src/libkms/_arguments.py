@@ -15,6 +15,7 @@ from ._structs import (
     KMS_MAX_CONTEXT_PAIRS,
     kms_bytes_t,
     kms_context_entry_t,
+    kms_tag_t,
 )
 
 #: What is taken for bytes; at run time, anything else with the buffer protocol too.
@@ -52,6 +53,14 @@ def integer(name: str, value: object, bits: int) -> int:
 
 def uint32(name: str, value: object) -> int:
     return integer(name, value, 32)
+
+
+def uint64(name: str, value: object) -> int:
+    return integer(name, value, 64)
+
+
+def unix_time(name: str, value: object) -> int:
+    return integer(name, value, 63)
 
 
 def flag(name: str, value: object, bit: int) -> int:
@@ -107,10 +116,11 @@ def lend_optional(slot: kms_bytes_t, name: str, value: Buffer | None) -> object:
 class ContextSlot:
     """The context of a request. Its entries are kept for the next one: making them costs more than filling them in."""
 
-    __slots__ = ("_entries", "_request")
+    __slots__ = ("_entries", "_key", "_name", "_request", "_value")
 
-    def __init__(self, request: Any) -> None:
+    def __init__(self, request: Any, name: str = "context") -> None:
         self._request = request
+        self._name, self._key, self._value = name, f"{name} key", f"{name} value"
         self._entries: list[kms_context_entry_t] = []
 
     def set(self, context: Context | None) -> dict[str, str] | None:
@@ -119,19 +129,19 @@ class ContextSlot:
         if context is None:
             return None
         if type(context) is not dict and not isinstance(context, Mapping):
-            raise TypeError(f"context: must be a mapping of str to str, not {type(context).__name__}")
+            raise TypeError(f"{self._name}: must be a mapping of str to str, not {type(context).__name__}")
         own = dict(context)
         if len(own) > len(self._entries):
             self._grow(len(own))
         for entry, (key, value) in zip(self._entries, own.items(), strict=False):
-            entry.key = text("context key", key)
-            entry.value = text("context value", value)
+            entry.key = text(self._key, key)
+            entry.value = text(self._value, value)
         self._request.context_len = len(own)
         return own
 
     def _grow(self, pairs: int) -> None:
         if pairs > KMS_MAX_CONTEXT_PAIRS:
-            raise InvalidArgumentError(f"context: has {pairs} pairs, at most {KMS_MAX_CONTEXT_PAIRS} are allowed")
+            raise InvalidArgumentError(f"{self._name}: has {pairs} pairs, at most {KMS_MAX_CONTEXT_PAIRS} are allowed")
         # A power of two, as ctypes keeps every type of array that was ever made.
         array = (kms_context_entry_t * (1 << (pairs - 1).bit_length()))()
         self._entries = list(array)
@@ -144,3 +154,22 @@ def set_grant_tokens(request: Any, value: Sequence[str]) -> None:
     array = (c_char_p * len(value))(*(text("grant_tokens", token) for token in value))
     request.grant_tokens = array if value else None
     request.grant_tokens_len = len(value)
+
+
+def set_tags(request: Any, value: Mapping[str, str]) -> None:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"tags: must be a mapping of str to str, not {type(value).__name__}")
+    _set_tags(request, [kms_tag_t(text("tags key", key), text("tags value", value[key])) for key in value])
+
+
+def set_tag_keys(request: Any, value: Sequence[str]) -> None:
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        raise TypeError(f"tag_keys: must be a sequence of str, not {type(value).__name__}")
+    _set_tags(request, [kms_tag_t(text("tag_keys", key), None) for key in value])
+
+
+def _set_tags(request: Any, tags: list[kms_tag_t]) -> None:
+    # A power of two, as ctypes keeps every type of array that was ever made.
+    array = (kms_tag_t * (1 << len(tags).bit_length()))(*tags)
+    request.tags = array if tags else None
+    request.tags_len = len(tags)

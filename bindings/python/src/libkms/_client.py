@@ -7,12 +7,14 @@ from ctypes import c_void_p
 from typing import NoReturn
 
 from ._arguments import Buffer, flag, lend_optional, optional_text, text, uint32
+from ._care import CareOperations
 from ._data import DataOperations
 from ._enums import MemoryProtection
 from ._errors import failure
 from ._ffi import lib
 from ._handle import OK, Handle
 from ._keys import KeyOperations
+from ._lifecycle import LifecycleOperations
 from ._results import Stats
 from ._structs import (
     KMS_OPEN_CREATE,
@@ -25,6 +27,7 @@ from ._structs import (
     kms_stats_t,
     sized,
 )
+from ._versions import VersionOperations
 
 
 def version() -> str:
@@ -80,7 +83,7 @@ def open(  # noqa: A001  # libkms.open, as gzip.open
     return Kms(Handle(address.value))
 
 
-class Kms(KeyOperations, DataOperations):
+class Kms(KeyOperations, LifecycleOperations, VersionOperations, DataOperations, CareOperations):
     """An open key store, made by open(). Any number of threads may use it at once.
 
     It goes on working in children of os.fork() and of multiprocessing with the fork method. It cannot be sent to

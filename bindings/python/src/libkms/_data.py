@@ -7,7 +7,7 @@ reuse a Frame, and set in its request only what differs from the call before.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from ctypes import addressof, c_char, c_size_t, sizeof
+from ctypes import POINTER, Structure, addressof, c_char, c_size_t, sizeof
 from struct import Struct
 from typing import Any, Literal, overload
 
@@ -30,13 +30,14 @@ from ._enums import KeySpec
 from ._errors import failure
 from ._ffi import lib
 from ._handle import DRY_RUN_OK, INFO_SIZE, Frame, Handle
-from ._results import DataKey, DataKeys, Decrypted, Encrypted
+from ._results import DataKey, DataKeys, Decrypted, Encrypted, ReEncrypted
 from ._secret import SecretBytes
 from ._structs import (
     KMS_CIPHERTEXT_OVERHEAD,
     KMS_DRY_RUN,
     KMS_INITIAL_VERSION,
     KMS_IV_SIZE,
+    KMS_MAX_CIPHERTEXT_SIZE,
     KMS_MAX_DATA_KEY_SIZE,
     KMS_MAX_DATA_KEYS,
     KMS_MAX_PAYLOAD_SIZE,
@@ -44,10 +45,12 @@ from ._structs import (
     KMS_SKIP_PLAINTEXT,
     kms_buffer_t,
     kms_column_t,
+    kms_context_entry_t,
     kms_data_key_info_t,
     kms_data_key_request_t,
     kms_encrypt_request_t,
     kms_random_request_t,
+    kms_re_encrypt_request_t,
     sized,
 )
 
@@ -79,6 +82,18 @@ def _lend_out(memory: bytearray) -> tuple[kms_buffer_t, object]:
 def _lend_column(memory: bytearray) -> tuple[kms_column_t, object]:
     buffer, lent = _lend_out(memory)
     return kms_column_t(buffer.data, buffer.capacity, 0, 0), lent
+
+
+class _ContextMembers(Structure):
+    """Where a request has one of two contexts."""
+
+    _fields_ = (("context", POINTER(kms_context_entry_t)), ("context_len", c_size_t))
+
+
+def _lend_context(request: Structure, name: str, context: Context | None) -> object:
+    members = _ContextMembers.from_buffer(request, getattr(type(request), name).offset)
+    ContextSlot(members, name).set(context)
+    return members
 
 
 def _set_version(request: Any, version_id: str | None, grant_tokens: Sequence[str], flags: int) -> None:
@@ -427,6 +442,83 @@ class DataOperations:
         if status:
             raise failure(frame.error)
         return Decrypted(secret, bytes(frame.info))
+
+    @overload
+    def re_encrypt(
+        self,
+        ciphertext: Buffer,
+        destination_key_id: str,
+        *,
+        source_key_id: str | None = None,
+        source_iv: Buffer | None = None,
+        source_aad: Buffer | None = None,
+        source_context: Context | None = None,
+        destination_aad: Buffer | None = None,
+        destination_context: Context | None = None,
+        destination_version_id: str | None = None,
+        grant_tokens: Sequence[str] = (),
+        initial_version: bool = False,
+        dry_run: Literal[False] = False,
+    ) -> ReEncrypted: ...
+    @overload
+    def re_encrypt(
+        self,
+        ciphertext: Buffer,
+        destination_key_id: str,
+        *,
+        source_key_id: str | None = None,
+        source_iv: Buffer | None = None,
+        source_aad: Buffer | None = None,
+        source_context: Context | None = None,
+        destination_aad: Buffer | None = None,
+        destination_context: Context | None = None,
+        destination_version_id: str | None = None,
+        grant_tokens: Sequence[str] = (),
+        initial_version: bool = False,
+        dry_run: bool,
+    ) -> ReEncrypted | None: ...
+    def re_encrypt(
+        self,
+        ciphertext: Buffer,
+        destination_key_id: str,
+        *,
+        source_key_id: str | None = None,
+        source_iv: Buffer | None = None,
+        source_aad: Buffer | None = None,
+        source_context: Context | None = None,
+        destination_aad: Buffer | None = None,
+        destination_context: Context | None = None,
+        destination_version_id: str | None = None,
+        grant_tokens: Sequence[str] = (),
+        initial_version: bool = False,
+        dry_run: bool = False,
+    ) -> ReEncrypted | None:
+        """Decrypts a ciphertext and encrypts what was in it anew, under another key, version, AAD or context.
+
+        The plaintext never leaves the library. `source_...` are as in decrypt(), the others as in encrypt().
+        """
+        request = sized(kms_re_encrypt_request_t)
+        request.source_key_id = optional_text("source_key_id", source_key_id)
+        request.destination_key_id = text("destination_key_id", destination_key_id)
+        request.destination_version_id = optional_text("destination_version_id", destination_version_id)
+        lent = (
+            lend(request.ciphertext, "ciphertext", ciphertext),
+            lend_optional(request.source_iv, "source_iv", source_iv),
+            lend_optional(request.source_aad, "source_aad", source_aad),
+            lend_optional(request.destination_aad, "destination_aad", destination_aad),
+            _lend_context(request, "source_context", source_context),
+            _lend_context(request, "destination_context", destination_context),
+        )
+        set_grant_tokens(request, grant_tokens)
+        request.flags = flag("initial_version", initial_version, KMS_INITIAL_VERSION) | flag(
+            "dry_run", dry_run, KMS_DRY_RUN
+        )
+        fresh, iv = bytearray(min(request.ciphertext.len, KMS_MAX_CIPHERTEXT_SIZE)), bytearray(KMS_IV_SIZE)
+        (fresh_buffer, fresh_lent), (iv_buffer, iv_lent) = _lend_out(fresh), _lend_out(iv)
+        source_info, info = sized(kms_data_key_info_t), sized(kms_data_key_info_t)
+        done = self._handle.call(lib.kms_re_encrypt, request, fresh_buffer, iv_buffer, source_info, info)
+        del lent, fresh_lent, iv_lent
+        return ReEncrypted(bytes(fresh), bytes(iv), bytes(info), bytes(source_info)) if done else None
 
     @overload
     def generate_random(self, number_of_bytes: int, *, dry_run: Literal[False] = False) -> bytearray: ...

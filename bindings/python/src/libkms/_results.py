@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NoReturn, TypeVar, overload
 
-from ._enums import KeyState, MemoryProtection, Origin
+from ._enums import KeyState, MemoryProtection, Origin, VersionState
 from ._errors import ClosedError
 from ._ffi import lib
 from ._secret import SecretBytes
@@ -20,7 +20,11 @@ _W = TypeVar("_W", bound="_Wiping")
 
 @dataclass(frozen=True)
 class KeyInfo:
-    """A KMS key. `created_at` is in Unix seconds; `rotation_period_s` 0 = the key does not rotate by itself."""
+    """A KMS key. Times are in Unix seconds, of those ahead 0 = never; `rotation_period_s` is in seconds.
+
+    The uses and `last_used_at` are of all versions together: exact when all handles of the store are closed, else
+    behind by at most 65,536 uses or 60 s for each. `key_uuid` are the 16 bytes that stand in the key's ciphertexts.
+    """
 
     key_id: str
     state: KeyState
@@ -31,6 +35,31 @@ class KeyInfo:
     origin: Origin
     rotation_period_s: int
     description: str
+    deletion_at: int
+    next_rotation_at: int
+    rotate_after_uses: int
+    uses_sealed: int
+    uses_opened: int
+    last_used_at: int
+    material_expires_at: int
+    key_uuid: bytes
+
+
+@dataclass(frozen=True)
+class VersionInfo:
+    """A version of a KMS key. Times are in Unix seconds, `destruction_at` 0 = not scheduled; uses as in KeyInfo."""
+
+    key_id: str
+    version_id: str
+    version_number: int
+    state: VersionState
+    algorithm: str
+    is_primary: bool
+    created_at: int
+    destruction_at: int
+    uses_sealed: int
+    uses_opened: int
+    last_used_at: int
 
 
 @dataclass(frozen=True)
@@ -40,6 +69,16 @@ class AliasInfo:
     alias: str
     key_id: str
     created_at: int
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What verify() found. `row_kind` is as in docs/format.md, 0 = the store as a whole; `row_id` is hex or ""."""
+
+    row_kind: int
+    row_id: str
+    key_id: str
+    problem: str
 
 
 @dataclass(frozen=True)
@@ -64,7 +103,7 @@ class Stats:
 
 
 @cache
-def _algorithm_name(algorithm: int) -> str:
+def algorithm_name(algorithm: int) -> str:
     name: bytes = lib.kms_algorithm_name(algorithm)
     return name.decode()
 
@@ -105,10 +144,19 @@ class _Served:
     @property
     def algorithm(self) -> str:
         """E.g. "XAES_256_GCM"."""
-        return _algorithm_name(self._parsed().algorithm)
+        return algorithm_name(self._parsed().algorithm)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of key {self.key_id!r}, version {self.version_number}>"
+
+
+class Source(_Served):
+    """Key, version and algorithm of a ciphertext before it was re-encrypted."""
+
+    __slots__ = ()
+
+    def __init__(self, info: bytes) -> None:
+        self._info = info
 
 
 class _Wiping(_Served):
@@ -181,6 +229,16 @@ class Encrypted(_Served):
         self.ciphertext = ciphertext
         self.iv = iv
         self._info = info
+
+
+class ReEncrypted(Encrypted):
+    """A ciphertext that was re-encrypted; `source` says what key, version and algorithm served the old one."""
+
+    __slots__ = ("source",)
+
+    def __init__(self, ciphertext: bytes, iv: bytes, info: bytes, source_info: bytes) -> None:
+        super().__init__(ciphertext, iv, info)
+        self.source = Source(source_info)
 
 
 class DataKeys(_Wiping, Sequence[DataKey]):
