@@ -202,13 +202,13 @@ pub unsafe extern "C" fn kms_generate_data_keys(
             let raw = input::request(request)?;
             let info = Info::new(info)?;
             let mut columns = Columns::new(count)?;
-            columns.optional("plaintexts", plaintexts)?;
-            columns.required("ciphertexts", ciphertexts)?;
-            columns.optional("ivs", ivs)?;
+            columns.targets.optional("plaintexts", plaintexts)?;
+            columns.targets.required("ciphertexts", ciphertexts)?;
+            columns.targets.optional("ivs", ivs)?;
             let request = data_key_request(&raw)?;
-            columns.refuse_overlap(&[raw.aad])?;
+            columns.targets.refuse_overlap(&[raw.aad])?;
             let served = kms.generate_data_keys(&request, count, &mut columns)?;
-            columns.finish();
+            columns.targets.finish();
             info.data_key(&served);
             Ok(())
         }

@@ -8,6 +8,53 @@ use crate::crypto::secret;
 use crate::engine::{ColumnOutput, Output};
 use crate::error::{Error, Result};
 
+/// A struct through which the caller offers memory.
+pub(super) trait Offer: Copy {
+    /// What stands for an output that is not wanted.
+    const NONE: Self;
+    fn data(&self) -> *mut u8;
+    fn capacity(&self) -> usize;
+    /// Tells the caller a length.
+    ///
+    /// # Safety
+    /// `place` is not NULL and of the caller.
+    unsafe fn write_len(place: *mut Self, len: usize);
+}
+
+impl Offer for kms_buffer_t {
+    const NONE: Self = kms_buffer_t { data: std::ptr::null_mut(), capacity: 0, len: 0 };
+
+    fn data(&self) -> *mut u8 {
+        self.data
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    unsafe fn write_len(place: *mut Self, len: usize) {
+        // SAFETY: promised by the caller.
+        unsafe { (&raw mut (*place).len).write_unaligned(len) }
+    }
+}
+
+impl Offer for kms_column_t {
+    const NONE: Self = kms_column_t { data: std::ptr::null_mut(), capacity: 0, stride: 0, item_len: 0 };
+
+    fn data(&self) -> *mut u8 {
+        self.data
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    unsafe fn write_len(place: *mut Self, len: usize) {
+        // SAFETY: promised by the caller.
+        unsafe { (&raw mut (*place).item_len).write_unaligned(len) }
+    }
+}
+
 /// An output of the caller and how much of it the operation fills.
 struct Target<T> {
     name: &'static str,
@@ -17,27 +64,25 @@ struct Target<T> {
     need: usize,
 }
 
-/// Up to three output buffers, in the order in which the operation names them.
-pub(super) struct Buffers<const N: usize> {
-    targets: [Option<Target<kms_buffer_t>>; N],
+/// Up to N outputs, in the order in which the operation names them.
+pub(super) struct Targets<T, const N: usize> {
+    targets: [Option<Target<T>>; N],
     len: usize,
 }
 
-impl<const N: usize> Buffers<N> {
+pub(super) type Buffers<const N: usize> = Targets<kms_buffer_t, N>;
+
+impl<T: Offer, const N: usize> Targets<T, N> {
     pub fn new() -> Self {
-        Buffers { targets: [const { None }; N], len: 0 }
+        Targets { targets: [const { None }; N], len: 0 }
     }
 
     /// # Safety
-    /// `place` is NULL or a kms_buffer_t whose data has capacity writable bytes.
-    pub unsafe fn optional(&mut self, name: &'static str, place: *mut kms_buffer_t) -> Result<()> {
-        let copy = if place.is_null() {
-            kms_buffer_t { data: std::ptr::null_mut(), capacity: 0, len: 0 }
-        } else {
-            // SAFETY: promised by the caller.
-            unsafe { place.read_unaligned() }
-        };
-        check_memory(name, copy.data, copy.capacity)?;
+    /// `place` is NULL or an offer of capacity writable bytes.
+    pub unsafe fn optional(&mut self, name: &'static str, place: *mut T) -> Result<()> {
+        // SAFETY: promised by the caller.
+        let copy = if place.is_null() { T::NONE } else { unsafe { place.read_unaligned() } };
+        check_memory(name, copy.data(), copy.capacity())?;
         if let Some(slot) = self.targets.get_mut(self.len) {
             *slot = Some(Target { name, place, copy, need: 0 });
             self.len += 1;
@@ -47,7 +92,7 @@ impl<const N: usize> Buffers<N> {
 
     /// # Safety
     /// As optional.
-    pub unsafe fn required(&mut self, name: &'static str, place: *mut kms_buffer_t) -> Result<()> {
+    pub unsafe fn required(&mut self, name: &'static str, place: *mut T) -> Result<()> {
         if place.is_null() {
             return Err(Error::argument(format!("{name}: is NULL; it is required")));
         }
@@ -57,21 +102,17 @@ impl<const N: usize> Buffers<N> {
 
     pub fn refuse_overlap(&self, inputs: &[kms_bytes_t]) -> Result<()> {
         let ranges = self.targets.each_ref().map(|target| {
-            target.as_ref().map_or(("", 0..0), |t| (t.name, range(t.copy.data, t.copy.capacity)))
+            target.as_ref().map_or(("", 0..0), |t| (t.name, range(t.copy.data(), t.copy.capacity())))
         });
         refuse_overlap(&ranges, inputs)
     }
 
-    /// Tells the caller the lengths, after the operation succeeded.
+    /// Tells the caller the lengths: after the operation succeeded, or when something is too small.
     pub fn finish(&self) {
-        self.write_lens();
-    }
-
-    fn write_lens(&self) {
         for target in self.targets.iter().flatten() {
             if !target.place.is_null() {
-                // SAFETY: not NULL; a kms_buffer_t of the caller.
-                unsafe { (&raw mut (*target.place).len).write_unaligned(target.need) };
+                // SAFETY: not NULL; the caller's.
+                unsafe { T::write_len(target.place, target.need) };
             }
         }
     }
@@ -87,7 +128,7 @@ impl<const N: usize> Output<N> for Buffers<N> {
             }
         }
         if let Some(name) = too_small {
-            self.write_lens();
+            self.finish();
             return Err(Error::BufferTooSmall(name));
         }
         Ok(self.targets.each_mut().map(|target| match target {
@@ -100,8 +141,7 @@ impl<const N: usize> Output<N> for Buffers<N> {
 
 /// The three columns of kms_generate_data_keys.
 pub(super) struct Columns {
-    targets: [Option<Target<kms_column_t>>; 3],
-    len: usize,
+    pub targets: Targets<kms_column_t, 3>,
     count: usize,
 }
 
@@ -111,57 +151,14 @@ impl Columns {
         if count == 0 || count > most {
             return Err(Error::argument(format!("count: is {count}, expected 1 to {most}")));
         }
-        Ok(Columns { targets: [const { None }; 3], len: 0, count })
-    }
-
-    /// # Safety
-    /// `place` is NULL or a kms_column_t whose data has capacity writable bytes.
-    pub unsafe fn optional(&mut self, name: &'static str, place: *mut kms_column_t) -> Result<()> {
-        let copy = if place.is_null() {
-            kms_column_t { data: std::ptr::null_mut(), capacity: 0, stride: 0, item_len: 0 }
-        } else {
-            // SAFETY: promised by the caller.
-            unsafe { place.read_unaligned() }
-        };
-        check_memory(name, copy.data, copy.capacity)?;
-        if let Some(slot) = self.targets.get_mut(self.len) {
-            *slot = Some(Target { name, place, copy, need: 0 });
-            self.len += 1;
-        }
-        Ok(())
-    }
-
-    /// # Safety
-    /// As optional.
-    pub unsafe fn required(&mut self, name: &'static str, place: *mut kms_column_t) -> Result<()> {
-        if place.is_null() {
-            return Err(Error::argument(format!("{name}: is NULL; it is required")));
-        }
-        // SAFETY: promised by the caller.
-        unsafe { self.optional(name, place) }
-    }
-
-    pub fn refuse_overlap(&self, inputs: &[kms_bytes_t]) -> Result<()> {
-        let ranges = self.targets.each_ref().map(|target| {
-            target.as_ref().map_or(("", 0..0), |t| (t.name, range(t.copy.data, t.copy.capacity)))
-        });
-        refuse_overlap(&ranges, inputs)
-    }
-
-    pub fn finish(&self) {
-        for target in self.targets.iter().flatten() {
-            if !target.place.is_null() {
-                // SAFETY: not NULL; a kms_column_t of the caller.
-                unsafe { (&raw mut (*target.place).item_len).write_unaligned(target.need) };
-            }
-        }
+        Ok(Columns { targets: Targets::new(), count })
     }
 }
 
 impl ColumnOutput for Columns {
     fn reserve(&mut self, needs: [usize; 3]) -> Result<()> {
         let mut too_small = None;
-        for (target, need) in self.targets.iter_mut().flatten().zip(needs) {
+        for (target, need) in self.targets.targets.iter_mut().flatten().zip(needs) {
             target.need = need;
             if target.place.is_null() {
                 continue;
@@ -182,14 +179,14 @@ impl ColumnOutput for Columns {
             }
         }
         if let Some(name) = too_small {
-            self.finish();
+            self.targets.finish();
             return Err(Error::BufferTooSmall(name));
         }
         Ok(())
     }
 
     fn item(&mut self, index: usize) -> [Option<&mut [u8]>; 3] {
-        self.targets.each_mut().map(|target| match target {
+        self.targets.targets.each_mut().map(|target| match target {
             Some(t) if !t.place.is_null() && index < self.count => {
                 // SAFETY: reserve() saw that item count-1 ends within capacity; columns do not overlap.
                 Some(unsafe { bytes_of(t.copy.data.wrapping_add(index * t.copy.stride), t.need) })
