@@ -221,7 +221,7 @@ impl Caller {
     }
 }
 
-fn source<'a>(ciphertext: &'a [u8], aad: &'a [u8]) -> DecryptRequest<'a> {
+pub fn source<'a>(ciphertext: &'a [u8], aad: &'a [u8]) -> DecryptRequest<'a> {
     let aad = Aad::raw(aad).expect("AAD");
     DecryptRequest { ciphertext, iv: &[], key_id: None, aad, grant_tokens: GrantTokens::new(), flags: 0 }
 }
