@@ -2,6 +2,7 @@ package kms
 
 import (
 	"errors"
+	"iter"
 	"math"
 	"os"
 	"path/filepath"
@@ -237,7 +238,10 @@ func corrupted(t *testing.T, path string) bool {
 
 func TestDryRun(t *testing.T) {
 	k := openFile(t)
-	createKey(t, k, "k")
+	first := need[*KeyInfo](t)(k.CreateKey(CreateKeyRequest{KeyID: "k", Alias: "alias/old", Tags: map[string]string{"old": ""}}))
+	need[*VersionInfo](t)(k.RotateKey(KeyRequest{KeyID: "k"}))
+	createKey(t, k, "other")
+	need[*KeyInfo](t)(k.CreateKey(CreateKeyRequest{KeyID: "external", Origin: OriginExternal}))
 	sealed, err := k.Encrypt(EncryptRequest{KeyID: "k", Plaintext: []byte("x")})
 	if err != nil {
 		t.Fatal(err)
@@ -274,6 +278,56 @@ func TestDryRun(t *testing.T) {
 			r, err := k.Decrypt(DecryptRequest{Ciphertext: sealed.Ciphertext, DryRun: true})
 			return r == nil, err
 		},
+		"UpdateAlias": func() (bool, error) {
+			return true, k.UpdateAlias(UpdateAliasRequest{Alias: "alias/old", KeyID: "other", DryRun: true})
+		},
+		"DeleteAlias": func() (bool, error) { return true, k.DeleteAlias(DeleteAliasRequest{Alias: "alias/old", DryRun: true}) },
+		"EnableKey":   func() (bool, error) { return true, k.EnableKey(KeyRequest{KeyID: "k", DryRun: true}) },
+		"DisableKey":  func() (bool, error) { return true, k.DisableKey(KeyRequest{KeyID: "k", DryRun: true}) },
+		"ScheduleKeyDeletion": func() (bool, error) {
+			r, err := k.ScheduleKeyDeletion(ScheduleKeyDeletionRequest{KeyID: "k", DryRun: true})
+			return r == nil, err
+		},
+		"SetKeyRotation": func() (bool, error) {
+			return true, k.SetKeyRotation(SetKeyRotationRequest{KeyID: "k", RotateAfterUses: 1, DryRun: true})
+		},
+		"UpdateKeyDescription": func() (bool, error) {
+			return true, k.UpdateKeyDescription(UpdateKeyDescriptionRequest{KeyID: "k", Description: "new", DryRun: true})
+		},
+		"TagKey": func() (bool, error) {
+			return true, k.TagKey(TagKeyRequest{KeyID: "k", Tags: map[string]string{"new": ""}, DryRun: true})
+		},
+		"UntagKey": func() (bool, error) {
+			return true, k.UntagKey(UntagKeyRequest{KeyID: "k", TagKeys: []string{"old"}, DryRun: true})
+		},
+		"ListKeyTags":     func() (bool, error) { return true, last(k.ListKeyTags(KeyRequest{KeyID: "k", DryRun: true})) },
+		"ListKeyVersions": func() (bool, error) { return true, last(k.ListKeyVersions(KeyRequest{KeyID: "k", DryRun: true})) },
+		"RotateKey": func() (bool, error) {
+			r, err := k.RotateKey(KeyRequest{KeyID: "k", DryRun: true})
+			return r == nil, err
+		},
+		"SetPrimaryVersion": func() (bool, error) {
+			return true, k.SetPrimaryVersion(VersionRequest{KeyID: "k", VersionID: first.PrimaryVersionID, DryRun: true})
+		},
+		"DescribeKeyVersion": func() (bool, error) {
+			r, err := k.DescribeKeyVersion(VersionRequest{KeyID: "k", DryRun: true})
+			return r == nil, err
+		},
+		"ScheduleVersionDestruction": func() (bool, error) {
+			r, err := k.ScheduleVersionDestruction(
+				ScheduleVersionDestructionRequest{KeyID: "k", VersionID: first.PrimaryVersionID, DryRun: true})
+			return r == nil, err
+		},
+		"ImportKeyMaterial": func() (bool, error) {
+			r, err := k.ImportKeyMaterial(ImportKeyMaterialRequest{KeyID: "external", Material: []byte("0123456789abcdef0123456789ABCDEF"), DryRun: true})
+			return r == nil, err
+		},
+		"DeleteImportedKeyMaterial": func() (bool, error) {
+			return true, k.DeleteImportedKeyMaterial(KeyRequest{KeyID: "external", DryRun: true})
+		},
+		"Rekey": func() (bool, error) {
+			return true, k.Rekey(RekeyRequest{RootKey: make([]byte, RootKeySize), DryRun: true})
+		},
 		"GenerateRandom": func() (bool, error) {
 			r, err := k.GenerateRandom(RandomRequest{NumberOfBytes: 1, DryRun: true})
 			return r == nil, err
@@ -300,6 +354,15 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
+func second[T any](_ T, err error) error { return err }
+
+// last is the error that a list ends with.
+func last[T any](list iter.Seq2[T, error]) (err error) {
+	for _, err = range list {
+	}
+	return err
+}
+
 // Every string that crosses is shown to have no NUL, where C would cut it.
 func TestNULs(t *testing.T) {
 	k := openFile(t)
@@ -313,11 +376,6 @@ func TestNULs(t *testing.T) {
 	create := func(r CreateKeyRequest) error { _, err := k.CreateKey(r); return err }
 	describe := func(r KeyRequest) error { _, err := k.DescribeKey(r); return err }
 	open := func(o Options) error { o.RootKey = testRootKey; _, err := Open(o); return err }
-	aliases := func(key string) (err error) {
-		for _, err = range k.ListAliases(ListAliasesRequest{KeyID: key}) {
-		}
-		return err
-	}
 	for _, c := range []struct {
 		field string
 		err   error
@@ -333,7 +391,7 @@ func TestNULs(t *testing.T) {
 		{"request.grant_tokens[]", describe(KeyRequest{KeyID: "k", GrantTokens: list})},
 		{"request.alias", k.CreateAlias(CreateAliasRequest{Alias: "alias/a\x00", KeyID: "k"})},
 		{"request.key_id", k.CreateAlias(CreateAliasRequest{Alias: "alias/a", KeyID: bad})},
-		{"request.key_id", aliases(bad)},
+		{"request.key_id", last(k.ListAliases(ListAliasesRequest{KeyID: bad}))},
 		{"request.key_id", generate(DataKeyRequest{KeyID: bad})},
 		{"request.key_id", generate(DataKeyRequest{KeyID: "k\x00"})},
 		{"request.version_id", generate(DataKeyRequest{KeyID: "k", VersionID: bad})},
@@ -348,6 +406,37 @@ func TestNULs(t *testing.T) {
 		{"request.key_id", decrypt(DecryptRequest{KeyID: bad})},
 		{"request.grant_tokens[]", decrypt(DecryptRequest{GrantTokens: list})},
 		{"request.context[].value", decrypt(DecryptRequest{Context: map[string]string{"n": bad}})},
+		{"request.tags[].key", create(CreateKeyRequest{Tags: map[string]string{bad: "v"}})},
+		{"request.tags[].value", create(CreateKeyRequest{Tags: map[string]string{"t": bad}})},
+		{"request.alias", k.UpdateAlias(UpdateAliasRequest{Alias: bad, KeyID: "k"})},
+		{"request.key_id", k.UpdateAlias(UpdateAliasRequest{Alias: "alias/a", KeyID: bad})},
+		{"request.alias", k.DeleteAlias(DeleteAliasRequest{Alias: bad})},
+		{"request.key_id", k.EnableKey(KeyRequest{KeyID: bad})},
+		{"request.grant_tokens[]", k.DisableKey(KeyRequest{KeyID: "k", GrantTokens: list})},
+		{"request.key_id", k.CancelKeyDeletion(KeyRequest{KeyID: bad})},
+		{"request.key_id", second(k.ScheduleKeyDeletion(ScheduleKeyDeletionRequest{KeyID: bad}))},
+		{"request.grant_tokens[]", k.SetKeyRotation(SetKeyRotationRequest{KeyID: "k", GrantTokens: list})},
+		{"request.key_id", k.UpdateKeyDescription(UpdateKeyDescriptionRequest{KeyID: bad})},
+		{"request.description", k.UpdateKeyDescription(UpdateKeyDescriptionRequest{KeyID: "k", Description: bad})},
+		{"request.key_id", k.TagKey(TagKeyRequest{KeyID: bad})},
+		{"request.tags[].value", k.TagKey(TagKeyRequest{KeyID: "k", Tags: map[string]string{"t": bad}})},
+		{"request.tags[].key", k.UntagKey(UntagKeyRequest{KeyID: "k", TagKeys: list})},
+		{"request.key_id", last(k.ListKeyTags(KeyRequest{KeyID: bad}))},
+		{"request.key_id", last(k.ListKeyVersions(KeyRequest{KeyID: bad}))},
+		{"request.key_id", second(k.RotateKey(KeyRequest{KeyID: bad}))},
+		{"request.version_id", k.SetPrimaryVersion(VersionRequest{KeyID: "k", VersionID: bad})},
+		{"request.version_id", second(k.DescribeKeyVersion(VersionRequest{KeyID: "k", VersionID: bad}))},
+		{"request.version_id", second(k.ScheduleVersionDestruction(ScheduleVersionDestructionRequest{KeyID: "k", VersionID: bad}))},
+		{"request.version_id", k.CancelVersionDestruction(VersionRequest{KeyID: "k", VersionID: bad})},
+		{"request.key_id", second(k.ImportKeyMaterial(ImportKeyMaterialRequest{KeyID: bad}))},
+		{"request.key_id", k.DeleteImportedKeyMaterial(KeyRequest{KeyID: bad})},
+		{"request.source_key_id", second(k.ReEncrypt(ReEncryptRequest{SourceKeyID: bad}))},
+		{"request.destination_key_id", second(k.ReEncrypt(ReEncryptRequest{DestinationKeyID: bad}))},
+		{"request.destination_version_id", second(k.ReEncrypt(ReEncryptRequest{DestinationVersionID: bad}))},
+		{"request.source_context[].key", second(k.ReEncrypt(ReEncryptRequest{SourceContext: map[string]string{bad: ""}}))},
+		{"request.destination_context[].value", second(k.ReEncrypt(ReEncryptRequest{DestinationContext: map[string]string{"n": bad}}))},
+		{"request.root_key_uri", k.Rekey(RekeyRequest{RootKeyURI: bad})},
+		{"request.path", k.Backup(BackupRequest{Path: bad})},
 	} {
 		var e *Error
 		if !errors.As(c.err, &e) || e.Status != ErrInvalidArgument || !strings.HasPrefix(e.Message, c.field+": has a NUL") {
@@ -379,6 +468,19 @@ func TestBounds(t *testing.T) {
 		opened, err := Open(o)
 		opened.Close()
 		return err
+	}
+	schedule := func(days int) error {
+		_, err := k.ScheduleKeyDeletion(ScheduleKeyDeletionRequest{KeyID: "k", WaitingDays: days, DryRun: true})
+		if errors.Is(err, ErrDryRunOK) {
+			err = nil
+		}
+		return err
+	}
+	rotation := func(period time.Duration) error {
+		return k.SetKeyRotation(SetKeyRotationRequest{KeyID: "k", RotationPeriod: period})
+	}
+	tag := func(key, value string) error {
+		return k.TagKey(TagKeyRequest{KeyID: "k", Tags: map[string]string{key: value}})
 	}
 	huge := math.MaxInt
 	wraps := math.MaxInt // where an int is longer than the C field, what would be 33 in it
@@ -421,6 +523,22 @@ func TestBounds(t *testing.T) {
 			[]error{create(CreateKeyRequest{Alias: "alias/" + strings.Repeat("a", 251)}), create(CreateKeyRequest{Alias: "alias/"})},
 		},
 		"rotation period": {nil, []error{create(CreateKeyRequest{RotationPeriod: -1}), create(CreateKeyRequest{RotationPeriod: 150 * 365 * 24 * time.Hour})}},
+		"waiting days": {
+			[]error{schedule(MinDeletionDays), schedule(MaxWaitingDays), schedule(0)},
+			[]error{schedule(MinDeletionDays - 1), schedule(MaxWaitingDays + 1), schedule(-1), schedule(huge), schedule(wraps)},
+		},
+		"setting a rotation period": {
+			[]error{rotation(0), rotation(1), rotation((1<<32 - 1) * time.Second)},
+			[]error{rotation(-1), rotation(1 << 32 * time.Second)},
+		},
+		"tags": {
+			[]error{tag(strings.Repeat("é", MaxTagKey), strings.Repeat("é", MaxTagValue))},
+			[]error{tag("", ""), tag(strings.Repeat("k", MaxTagKey+1), ""), tag("k", strings.Repeat("v", MaxTagValue+1))},
+		},
+		"key UUID": {
+			[]error{create(CreateKeyRequest{Origin: OriginExternal, KeyUUID: make([]byte, 16)})},
+			[]error{create(CreateKeyRequest{Origin: OriginExternal, KeyUUID: make([]byte, 15)}), create(CreateKeyRequest{KeyUUID: []byte("0123456789abcdef")})},
+		},
 		"durations": {
 			[]error{open(Options{Timeout: 1, MaxStaleness: 1}), open(Options{Timeout: (1<<32 - 1) * time.Millisecond})},
 			[]error{open(Options{Timeout: -1}), open(Options{Timeout: 1 << 32 * time.Millisecond}), open(Options{MaxStaleness: -time.Hour})},
