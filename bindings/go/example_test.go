@@ -133,3 +133,26 @@ func ExampleDataKeyRequest_dryRun() {
 	fmt.Println(errors.Is(err, kms.ErrDryRunOK))
 	// Output: true
 }
+
+func ExampleKMS_RotateKey() {
+	k := openExample()
+	defer k.Close()
+	version, err := k.RotateKey(kms.KeyRequest{KeyID: "orders"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("new data keys are made under version", version.VersionNumber) // old ones go on opening
+	// Output: new data keys are made under version 2
+}
+
+func ExampleKMS_Verify() {
+	k := openExample()
+	defer k.Close()
+	for damage, err := range k.Verify(kms.VerifyRequest{}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(damage.KeyID, damage.Problem)
+	}
+	// Output:
+}
