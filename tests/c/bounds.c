@@ -457,7 +457,7 @@ static void create_key_bounds(void) {
   size_t i;
   for (i = 0; i < sizeof bad_origins / sizeof bad_origins[0]; i++) {
     create.origin = bad_origins[i];
-    CHECK_STATUS(KMS_UNSUPPORTED, call_create_key(&create));
+    CHECK_ARGUMENT("request.origin", call_create_key(&create));
   }
 }
 

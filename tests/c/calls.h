@@ -5,6 +5,9 @@
 
 #include "check.h"
 
+/* Each takes the struct that the tests vary. */
+typedef kms_status_t (*extensible_call_t)(void *extensible);
+
 static kms_t *kms;
 /* A data key of "key-1", wrapped, and its IV. */
 static uint8_t blob[32 + KMS_CIPHERTEXT_OVERHEAD], blob_iv[KMS_IV_SIZE];

@@ -8,10 +8,8 @@
 /* --- struct_size
  * ---------------------------------------------------------------------------------------------- */
 
-typedef kms_status_t (*struct_call_t)(void *extensible);
-
 /* `call` is refused; by this name, if there is one. */
-static void refused(const char *argument, struct_call_t call, void *extensible) {
+static void refused(const char *argument, extensible_call_t call, void *extensible) {
   if (argument == NULL)
     CHECK_STATUS(KMS_INVALID_ARGUMENT, call(extensible));
   else
@@ -19,13 +17,13 @@ static void refused(const char *argument, struct_call_t call, void *extensible) 
 }
 
 /* A size_t alone is all that may be read of a struct with an impossible size. */
-static void refused_size(const char *argument, size_t struct_size, struct_call_t call) {
+static void refused_size(const char *argument, size_t struct_size, extensible_call_t call) {
   guarded_t memory = guarded_copy(&struct_size, sizeof struct_size);
   refused(argument, call, memory.data);
   guarded_free(&memory);
 }
 
-static void refused_sizes(const char *name, size_t size, struct_call_t call) {
+static void refused_sizes(const char *name, size_t size, extensible_call_t call) {
   char text[64], *argument = name == NULL ? NULL : text;
   snprintf(text, sizeof text, "%s.struct_size", name == NULL ? "" : name);
   refused_size(argument, 0, call);
@@ -49,7 +47,7 @@ static guarded_t longer_struct(const void *valid, size_t size, size_t struct_siz
 static const size_t longer_by[] = {0, 1, 3, 8, 64};
 
 static void request_sizes(const char *name, const void *valid, size_t size, kms_status_t expected,
-                          struct_call_t call) {
+                          extensible_call_t call) {
   size_t i;
   refused_sizes(name, size, call);
   for (i = 0; i <= sizeof longer_by / sizeof longer_by[0]; i++) {
@@ -70,7 +68,7 @@ static void request_sizes(const char *name, const void *valid, size_t size, kms_
 
 /* An info: what we know of it is filled, the rest of what the caller has becomes zero, struct_size
  * stays. The last member that is filled is at filled_at. */
-static void info_sizes(const char *name, size_t size, size_t filled_at, struct_call_t call) {
+static void info_sizes(const char *name, size_t size, size_t filled_at, extensible_call_t call) {
   size_t i;
   refused_sizes(name, size, call);
   for (i = 0; i <= sizeof longer_by / sizeof longer_by[0]; i++) {
@@ -438,10 +436,11 @@ static void flags_and_reserved_of_a_key_s_life(void) {
   kms_verify_request_t verify_request = KMS_VERIFY_REQUEST_INIT;
   kms_re_encrypt_request_t re_encrypt_request = good_re_encrypt();
   kms_page_t page = KMS_PAGE_INIT;
-  const struct_call_t on_keys[] = {
+  const extensible_call_t on_keys[] = {
       call_enable_key,      call_disable_key,   call_rotate_key,        call_cancel_key_deletion,
       call_delete_imported, call_list_key_tags, call_list_key_versions, call_describe_key_version};
-  const struct_call_t on_versions[] = {call_set_primary_version, call_cancel_version_destruction};
+  const extensible_call_t on_versions[] = {call_set_primary_version,
+                                           call_cancel_version_destruction};
   size_t i;
   backup.path = "a-store-in-memory-has-no-backup";
   UNKNOWN_FLAGS(update, KMS_DRY_RUN, call_update_alias(&update));
