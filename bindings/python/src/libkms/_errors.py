@@ -100,7 +100,7 @@ class InvalidCiphertextError(KmsError):
 
 
 class IncorrectKeyError(KmsError):
-    """`key_id` was given, and the ciphertext was made under another key."""
+    """`key_id` was given, and the ciphertext was made under another key; or imported material is not the former."""
 
     status = Status.INCORRECT_KEY
 
