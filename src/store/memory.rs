@@ -85,6 +85,10 @@ impl Rows for Snapshot {
     fn header(&self) -> Result<Option<Header>> {
         Ok(self.header.clone())
     }
+
+    fn check_indexes(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl Transaction for Snapshot {
@@ -137,6 +141,10 @@ impl Rows for MemoryStore {
 
     fn header(&self) -> Result<Option<Header>> {
         self.published.load().header()
+    }
+
+    fn check_indexes(&self) -> Result<()> {
+        self.published.load().check_indexes()
     }
 }
 

@@ -109,6 +109,9 @@ pub trait Rows {
 
     /// The header, or None where no store has been created yet.
     fn header(&self) -> Result<Option<Header>>;
+
+    /// Checks what the seals do not cover: that each row is found by all that it may be looked up by.
+    fn check_indexes(&self) -> Result<()>;
 }
 
 /// Changing. Nothing is seen by others before the commit.

@@ -271,7 +271,7 @@ impl SealedStore {
             if accounted != rows.count()? {
                 return Err(Error::corrupt("there are rows that belong to no key"));
             }
-            Ok(())
+            rows.check_indexes()
         })
     }
 

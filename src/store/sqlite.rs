@@ -195,9 +195,16 @@ impl Rows for Sql<'_> {
 
     fn family(&self, kind: Kind, id: &RowId) -> Result<Vec<Row>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM row WHERE owner = (SELECT owner FROM row WHERE kind = ?1 AND id = ?2)"
+            "SELECT {COLUMNS} FROM row WHERE owner = (SELECT owner FROM row WHERE kind = ?1 AND id = ?2)
+             UNION ALL SELECT {COLUMNS} FROM row WHERE kind = ?1 AND id = ?2"
         );
-        self.rows(&sql, params![kind as i64, id])
+        let mut rows = self.rows(&sql, params![kind as i64, id])?;
+        // The last is the row itself, as the table has it. The others were found by the index of owners.
+        match rows.pop() {
+            None => Ok(rows),
+            Some(row) if rows.contains(&row) => Ok(rows),
+            Some(_) => Err(Error::corrupt("a row and the index of owners do not agree")),
+        }
     }
 
     fn page(
@@ -251,6 +258,12 @@ impl Rows for Sql<'_> {
             .map_err(sql_error)?;
         let bytes = bytes.ok_or_else(|| Error::corrupt("its header is missing"))?;
         Header::from_bytes(&bytes).map(Some)
+    }
+
+    fn check_indexes(&self) -> Result<()> {
+        let found: String =
+            self.0.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(sql_error)?;
+        if found == "ok" { Ok(()) } else { Err(Error::corrupt("its tables and indexes do not agree")) }
     }
 }
 
@@ -306,6 +319,10 @@ impl Rows for SqliteStore {
 
     fn header(&self) -> Result<Option<Header>> {
         self.with(|connection| Sql(connection).header())
+    }
+
+    fn check_indexes(&self) -> Result<()> {
+        self.with(|connection| Sql(connection).check_indexes())
     }
 }
 

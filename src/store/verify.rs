@@ -144,6 +144,9 @@ impl SealedStore {
             if record.rows_len + 1 != rows.count()? {
                 note(damages, None, "", Error::corrupt("the number of rows is not what it should be"))?;
             }
+            if let Err(error) = rows.check_indexes() {
+                note(damages, None, "", error)?;
+            }
             self.verify_owners(rows, damages)
         })
     }
