@@ -2,7 +2,6 @@ package kms
 
 import (
 	"bytes"
-	"os"
 	"strings"
 	"testing"
 )
@@ -59,52 +58,4 @@ func TestBackup(t *testing.T) {
 	expect(t, "no directory is there", k.Backup(BackupRequest{Path: path + ".no/x"}), ErrStore)
 	expect(t, "no path", k.Backup(BackupRequest{}), ErrInvalidArgument)
 	expect(t, "a store in memory", openWith(t, Options{Store: "memory:", Create: true}).Backup(BackupRequest{Path: path + "2"}), ErrUnsupported)
-}
-
-// Bytes flipped in a store: Verify reports what each of them damaged, beside what is whole.
-func TestVerify(t *testing.T) {
-	store := fileStore(t)
-	path := strings.TrimPrefix(store, "sqlite:")
-	k := openWith(t, Options{Store: store, Create: true})
-	const keys = 300 // more than a step looks at
-	for range keys {
-		need[*KeyInfo](t)(k.CreateKey(CreateKeyRequest{Description: strings.Repeat("d", 50)}))
-	}
-	whole(t, k)
-	if err := k.Close(); err != nil {
-		t.Fatal(err)
-	}
-	good, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	damaged := 0
-	for offset := len(good) - 3; offset > len(good)/2 && damaged < 3; offset -= 4099 {
-		bad := bytes.Clone(good)
-		bad[offset] ^= 1
-		if err := os.WriteFile(path, bad, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		k, err := Open(Options{Store: store, RootKey: testRootKey})
-		if err != nil {
-			continue // what is damaged is needed to open
-		}
-		found := 0
-		for damage, err := range k.Verify(VerifyRequest{}) {
-			if err != nil {
-				break // the file is no database any more
-			}
-			found++
-			if damage.Problem == "" || damage.RowKind == 0 && damage.RowID != "" || damage.RowID != "" && len(damage.RowID) != 64 {
-				t.Errorf("byte %d: %+v", offset, damage)
-			}
-		}
-		if found > 0 {
-			damaged++
-		}
-		k.Close()
-	}
-	if damaged < 3 {
-		t.Errorf("%d flipped bytes were damages, expected 3", damaged)
-	}
 }
