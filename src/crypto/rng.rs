@@ -147,3 +147,59 @@ impl TryRng for Generator {
 }
 
 impl TryCryptoRng for Generator {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seeded() -> Generator {
+        let mut generator = Generator::unseeded();
+        assert!(generator.is_stale(0), "an unseeded generator may not be used");
+        assert!(generator.seed(1000).is_ok());
+        generator
+    }
+
+    #[test]
+    fn bytes_are_erased_as_they_are_handed_out() {
+        let mut generator = seeded();
+        for len in [1, 7, 32, 100, 500] {
+            generator.fill(&mut vec![0; len]);
+            let used = generator.used;
+            assert!(generator.output()[..used].iter().all(|byte| *byte == 0), "after {len} bytes");
+            // Of what is still to come, all is there: no 16 bytes of it are zeros.
+            assert!(
+                generator.output()[used..].chunks_exact(16).all(|block| block.iter().any(|byte| *byte != 0))
+            );
+        }
+    }
+
+    #[test]
+    fn a_refill_leaves_neither_the_old_key_nor_the_next_one_in_the_buffer() {
+        let mut generator = seeded();
+        let mut keys = vec![generator.key];
+        for _ in 0..20 {
+            generator.fill(&mut [0; BUFFER_SIZE]);
+            for key in &keys {
+                assert_ne!(generator.key, *key, "a key comes twice");
+            }
+            generator.fill(&mut [0; 1]);
+            let key = generator.key;
+            assert!(
+                generator.output().windows(16).all(|window| window != &key[..16] && window != &key[16..])
+            );
+            generator.fill(&mut [0; BUFFER_SIZE - 1]);
+            keys.push(key);
+        }
+    }
+
+    #[test]
+    fn a_seed_changes_the_key_and_forgets_the_buffer() {
+        let mut generator = seeded();
+        generator.fill(&mut [0; 10]);
+        let before = generator.key;
+        assert!(generator.seed(1001).is_ok());
+        assert_ne!(generator.key, before);
+        assert!(generator.output().iter().all(|byte| *byte == 0));
+        assert_eq!(generator.used, BLOCKS * 16);
+    }
+}
