@@ -591,7 +591,7 @@ typedef struct kms_key_info {
   uint64_t uses_sealed;             /**< Data keys and payloads made under all versions, and
                                      *   ciphertexts opened: exact when all handles of the store
                                      *   are closed, else behind by at most one batch (65,536
-                                     *   uses, 60 s) for each. */
+                                     *   uses, 60 s) for each. Lists leave them 0. */
   uint64_t uses_opened;
   int64_t last_used_at;             /**< Unix time in seconds of the last use; 0 = never used. As
                                      *   exact as the counts. */
@@ -1301,8 +1301,9 @@ KMS_API kms_status_t KMS_CALL kms_cancel_version_destruction(
     kms_t *kms, const kms_key_request_t *request, kms_error_t *error);
 
 /**
- * Imports a key's material: the key is enabled then. Importing again, after deletion or expiry or
- * to change the expiry, takes the same material only: other material is KMS_INCORRECT_KEY.
+ * Imports a key's material: a key that was pending import is enabled then. Importing again, after
+ * deletion or expiry or to change the expiry, takes the same material only: other material is
+ * KMS_INCORRECT_KEY.
  *
  * \param request  required
  * \param info     the version that has the material; NULL = not wanted

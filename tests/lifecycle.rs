@@ -263,3 +263,23 @@ fn a_backup_opens_with_the_same_root_key() {
     backup.verify();
     assert_eq!(caller.kms.backup(&path).expect_err("a file is there").status(), Status::AlreadyExists);
 }
+
+#[test]
+fn every_damage_is_told_however_few_fit_on_a_page() {
+    let caller = Caller::new();
+    for number in 0..40 {
+        caller.create(&format!("k{number}"));
+    }
+    caller.sql("UPDATE row SET sealed = zeroblob(length(sealed)) WHERE kind = 5");
+    let (mut marker, mut told) = (String::new(), 0);
+    loop {
+        let page = caller.kms.verify(&marker, 7).expect("a step");
+        told += page.items.len();
+        let last = page.items.last().map(|listed| listed.marker.clone());
+        if !page.more {
+            break;
+        }
+        marker = if page.end.is_empty() { last.expect("an item") } else { page.end };
+    }
+    assert_eq!(told, 40);
+}

@@ -102,7 +102,7 @@ pub struct kms_key_info_t {
     /// 0 = no limit.
     pub rotate_after_uses: u64,
     /// Data keys and payloads made under all versions, and ciphertexts opened: exact when all handles of the store
-    /// are closed, else behind by at most one batch (65,536 uses, 60 s) for each.
+    /// are closed, else behind by at most one batch (65,536 uses, 60 s) for each. Lists leave them 0.
     pub uses_sealed: u64,
     pub uses_opened: u64,
     /// Unix time in seconds of the last use; 0 = never used. As exact as the counts.

@@ -207,7 +207,7 @@ pub unsafe extern "C" fn kms_cancel_version_destruction(
     })
 }
 
-/// Imports a key's material: the key is enabled then. Importing again, after deletion or expiry or to change the
+/// Imports a key's material: a key that was pending import is enabled then. Importing again, after deletion or expiry or to change the
 /// expiry, takes the same material only: other material is KMS_INCORRECT_KEY.
 ///
 /// \param request  required

@@ -57,6 +57,7 @@ fn state_name(state: KeyState) -> &'static str {
 pub fn wrong_state(key: &KeyRecord, is: &str) -> Error {
     let what = match key.state() {
         KeyState::PendingDeletion => Detail::PendingDeletion,
+        KeyState::PendingImport if key.material_expires_at != 0 => Detail::MaterialExpired,
         KeyState::PendingImport => Detail::PendingImport,
         _ => Detail::Key,
     };

@@ -45,7 +45,9 @@ impl Kms {
                 Listed { item, marker }
             })
             .collect();
-        let more = next.is_some() || skip + items.len() < total;
-        Ok(ListPage { items, more, end })
+        let is_complete = skip + items.len() >= total;
+        // The end of an incomplete step is where its last item is, not where the step ends.
+        let end = if is_complete { end } else { String::new() };
+        Ok(ListPage { items, more: next.is_some() || !is_complete, end })
     }
 }
