@@ -196,3 +196,22 @@ fn needed_library(dir: &Path) -> std::path::PathBuf {
     run(link.arg("-o").arg(&library)).expect("to link");
     library
 }
+
+/// Whether a library holds what only a build for tests has.
+#[cfg(feature = "test-hooks")]
+fn has_test_hooks(library: &Path) -> bool {
+    let bytes = std::fs::read(library).expect("a library");
+    let text = b"injected by a test";
+    bytes.windows(text.len()).any(|window| window == text)
+}
+
+#[cfg(feature = "test-hooks")]
+#[test]
+fn no_test_hooks_are_shipped() {
+    for library in ["lib/libkms.so", "lib/libkms.a"] {
+        assert!(!has_test_hooks(&installed_prefix().join(library)), "{library}");
+    }
+    // The library of this very test run is the one that has them.
+    assert!(has_test_hooks(&support::built_library_dir().join("libkms.so")));
+    assert!(has_test_hooks(&built_static_library()));
+}
