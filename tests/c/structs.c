@@ -80,7 +80,7 @@ static void info_sizes(const char *name, size_t size, size_t filled_at, extensib
     CHECK_OK(call(memory.data));
     memcpy(&kept, memory.data, sizeof kept);
     CHECK(kept == struct_size);
-    CHECK(memory.data[filled_at] != UNTOUCHED);
+    CHECK(!untouched(memory.data + filled_at, sizeof(uint32_t)));
     CHECK(all_bytes(memory.data + size, struct_size - size, 0));
     guarded_free(&memory);
   }
