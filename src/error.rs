@@ -110,6 +110,7 @@ fn noun(what: &Detail) -> &'static str {
         Detail::Alias => "alias",
         Detail::Version => "key version",
         Detail::Grant => "grant",
+        Detail::None => "file",
         _ => "key",
     }
 }

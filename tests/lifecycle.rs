@@ -160,6 +160,22 @@ fn imported_material_opens_its_old_blobs() {
 }
 
 #[test]
+fn material_expires_under_a_handle_that_is_in_use() {
+    let _days = engine::days();
+    let caller = Caller::new();
+    caller.create_with("byok", |request| request.origin = 1);
+    let mut import = engine::import("byok", &[7; 32]);
+    import.expires_at = kms::platform::unix_seconds() + 40;
+    caller.kms.import_key_material(&import).expect("an import");
+    let refused = (0..60).find_map(|_| {
+        engine::advance_seconds(1);
+        caller.generate("byok").err()
+    });
+    assert_eq!(refused, Some(Status::InvalidState));
+    assert!(kms::platform::unix_seconds() <= import.expires_at + 2, "refused too late");
+}
+
+#[test]
 fn aliases_move_and_go() {
     let caller = Caller::new();
     caller.create("one");

@@ -157,7 +157,8 @@ impl Keyring {
         if now_ms < self.refresh_at.load(Ordering::Acquire) {
             return Ok(());
         }
-        if now_ms >= self.due_at.swap(u64::MAX, Ordering::AcqRel) {
+        if now_ms >= self.due_at.load(Ordering::Acquire) {
+            self.due_at.store(u64::MAX, Ordering::Release);
             self.forget_where(|key| due::is_due(&key.record, platform::unix_seconds()));
         }
         self.refreshes.fetch_add(1, Ordering::Relaxed);
@@ -183,7 +184,8 @@ impl Keyring {
 
     fn believe_from(&self, asked_at_ms: u64) {
         self.believed_until.store(asked_at_ms + self.max_staleness_ms, Ordering::Release);
-        self.refresh_at.store(asked_at_ms + self.max_staleness_ms / 2, Ordering::Release);
+        let refresh_at = asked_at_ms + self.max_staleness_ms / 2;
+        self.refresh_at.store(refresh_at.min(self.due_at.load(Ordering::Acquire)), Ordering::Release);
     }
 
     fn forget_since(&self, known: u64, removal: u64) -> Result<()> {

@@ -24,7 +24,11 @@ pub fn days() -> MutexGuard<'static, ()> {
 }
 
 pub fn advance_days(days: u32) {
-    SECONDS_AHEAD.fetch_add(u64::from(days * DAY), std::sync::atomic::Ordering::Relaxed);
+    advance_seconds(days * DAY);
+}
+
+pub fn advance_seconds(seconds: u32) {
+    SECONDS_AHEAD.fetch_add(u64::from(seconds), std::sync::atomic::Ordering::Relaxed);
 }
 
 /// Outputs that grow.
