@@ -235,8 +235,11 @@ impl Keyring {
         match self.keys.get_value_or_guard(uuid, Some(self.timeout)) {
             quick_cache::sync::GuardResult::Value(key) => Ok(Some(key)),
             quick_cache::sync::GuardResult::Guard(guard) => {
+                // Who has waited for another caller gets its place, and what it loaded is in the cache.
+                if let Some(key) = self.keys.get(uuid) {
+                    return Ok(Some(key));
+                }
                 let key = self.load(RowName::Key(uuid))?;
-                // The others that wait find it in the cache now.
                 drop(guard);
                 Ok(key)
             }
