@@ -197,7 +197,7 @@ fn what_cannot_be_read_is_a_store_error() {
     let _alone = alone();
     if !is_root() {
         let (file, known) = example();
-        std::fs::set_permissions(file.path(), Permissions::from_mode(0)).expect("a mode");
+        std::fs::set_permissions(file.path(), Permissions::from_mode(0o000)).expect("a mode");
         assert!(tried(&file, &known, 0).starts_with(&format!("{KMS_STORE_ERROR} ")));
         return;
     }
