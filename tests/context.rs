@@ -25,7 +25,7 @@ fn of_data_key(DataKey { plaintext, ciphertext, .. }: DataKey) -> (Vec<u8>, Vec<
     (ciphertext, plaintext)
 }
 
-const OPERATIONS: [(&str, Operation); 3] = [
+const OPERATIONS: [(&str, Operation); 4] = [
     ("generate", |handle, bound| handle.generate(KEY, 32, bound).map(of_data_key)),
     ("generate many", |handle, bound| {
         let mut data_keys = handle.generate_many(KEY, 32, 3, bound)?;
@@ -34,6 +34,11 @@ const OPERATIONS: [(&str, Operation); 3] = [
     ("encrypt", |handle, bound| {
         let plaintext = b"a payload".to_vec();
         Ok((handle.encrypt(KEY, &plaintext, bound)?.0, plaintext))
+    }),
+    ("re-encrypt", |handle, bound| {
+        let (plaintext, before) = (b"a payload that moves".to_vec(), Bound::Context(&[("before", "it")]));
+        let (ciphertext, _) = handle.encrypt(KEY, &plaintext, before)?;
+        Ok((handle.re_encrypt(Decrypt::new(&ciphertext, before), KEY, bound)?.0, plaintext))
     }),
 ];
 
@@ -173,6 +178,25 @@ fn the_largest_bindings_open_here_and_in_python() {
 }
 
 #[test]
+fn a_source_of_a_re_encryption_opens_under_its_own_binding_only() {
+    let handle = store();
+    handle.create_key("destination").expect("a key");
+    for (made, bound) in distinct().into_iter().enumerate() {
+        let (ciphertext, plaintext) = OPERATIONS[0].1(&handle, bound).expect("a ciphertext");
+        for (shown, other) in distinct().into_iter().enumerate() {
+            let outcome = handle.re_encrypt(Decrypt::new(&ciphertext, other), "destination", bound);
+            if made == shown {
+                let (moved, iv) = outcome.expect("to re-encrypt");
+                assert_ne!(iv, ciphertext[68..80], "an IV of its own");
+                assert_eq!(handle.decrypt(Decrypt::new(&moved, bound)).as_ref(), Ok(&plaintext), "{bound:?}");
+            } else {
+                assert_eq!(status(&outcome), KMS_INVALID_CIPHERTEXT, "{bound:?} opened by {other:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn contexts_that_are_none_are_refused() {
     let handle = store();
     let refused: [&[(&str, &str)]; 4] =
@@ -186,5 +210,8 @@ fn contexts_that_are_none_are_refused() {
         let (ciphertext, _) = OPERATIONS[0].1(&handle, Bound::Nothing).expect("a ciphertext");
         let outcome = handle.decrypt(Decrypt::new(&ciphertext, Bound::Context(pairs)));
         assert_eq!(status(&outcome), KMS_INVALID_ARGUMENT, "decrypt: {pairs:?}");
+        let outcome =
+            handle.re_encrypt(Decrypt::new(&ciphertext, Bound::Context(pairs)), KEY, Bound::Nothing);
+        assert_eq!(status(&outcome), KMS_INVALID_ARGUMENT, "re-encrypt: {pairs:?}");
     }
 }

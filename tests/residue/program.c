@@ -238,6 +238,9 @@ static void manage(struct work *work, const char *store) {
   kms_key_request_t rotate = KMS_KEY_REQUEST_INIT;
   kms_re_encrypt_request_t again = KMS_RE_ENCRYPT_REQUEST_INIT;
   kms_backup_request_t backup = KMS_BACKUP_REQUEST_INIT;
+  kms_verify_request_t verify = KMS_VERIFY_REQUEST_INIT;
+  kms_page_t page = KMS_PAGE_INIT;
+  kms_damage_info_t damages[4];
   kms_buffer_t material = buffer(work->plaintext, 32);
   kms_buffer_t blob = buffer(work->blobs[ALL - 1], sizeof work->blobs[0]);
   kms_error_t error;
@@ -269,6 +272,11 @@ static void manage(struct work *work, const char *store) {
   snprintf(path, sizeof path, "%s.backup", store + strlen("sqlite:"));
   backup.path = path;
   CHECK(kms_backup(work->kms, &backup, &error) == KMS_OK);
+  do {
+    CHECK(kms_verify(work->kms, &verify, &page, damages, sizeof damages[0], 4, NULL, &error) ==
+          KMS_OK);
+    CHECK(page.items_len == 0);
+  } while (page.more);
   CHECK(kms_flush(work->kms, &error) == KMS_OK);
 }
 

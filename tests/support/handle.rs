@@ -12,6 +12,7 @@ use kms::capi::constants::*;
 use kms::capi::data::*;
 use kms::capi::keys::{kms_create_key, kms_create_key_request_t};
 use kms::capi::open::{kms_close, kms_open, kms_open_options_t};
+use kms::capi::re_encrypt::{kms_re_encrypt, kms_re_encrypt_request_t};
 use kms::capi::types::*;
 
 /// What buffers hold before a call; no size or plaintext of a test is made of it.
@@ -343,6 +344,43 @@ impl Handle {
                 Err(failure)
             }
         }
+    }
+
+    /// From whatever key `what` is of to another one: the new ciphertext and its IV.
+    pub fn re_encrypt(
+        &self,
+        what: Decrypt<'_>,
+        key_id: &str,
+        bound: Bound<'_>,
+    ) -> Outcome<(Vec<u8>, Vec<u8>)> {
+        let (source_key_id, key_id) = (what.key_id.map(c_string), c_string(key_id));
+        let (source, destination) = (Binding::new(what.bound), Binding::new(bound));
+        let mut targets = [what.ciphertext.len(), KMS_IV_SIZE].map(Target::new);
+        let mut buffers = targets.each_mut().map(Target::buffer);
+        // SAFETY: as in open; buffers of their capacity.
+        let made = outcome(|error| unsafe {
+            let mut request: kms_re_encrypt_request_t = zeroed();
+            request.struct_size = size_of_val(&request);
+            request.ciphertext = bytes(what.ciphertext);
+            request.source_iv = bytes(what.iv);
+            request.source_key_id = pointer(&source_key_id);
+            request.source_aad = source.aad;
+            request.source_context = source.context();
+            request.source_context_len = source.entries.len();
+            request.destination_key_id = key_id.as_ptr();
+            request.destination_aad = destination.aad;
+            request.destination_context = destination.context();
+            request.destination_context_len = destination.entries.len();
+            request.flags = what.flags;
+            let [ciphertext, iv] = &mut buffers;
+            kms_re_encrypt(self.kms, &request, ciphertext, iv, null_mut(), null_mut(), error)
+        });
+        if let Err(failure) = made {
+            targets.iter().zip(&buffers).for_each(|(target, buffer)| target.check_untouched(buffer));
+            return Err(failure);
+        }
+        let [ciphertext, iv] = targets;
+        Ok((ciphertext.taken(&buffers[0]), iv.taken(&buffers[1])))
     }
 
     pub fn random(&self, len: u32) -> Outcome<Vec<u8>> {
