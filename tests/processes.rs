@@ -262,7 +262,10 @@ fn done<T>(what: &str, outcome: Outcome<T>) -> T {
     outcome.unwrap_or_else(|failure| panic!("{what}: {failure:?}"))
 }
 
-/// Works until it is told to stop, all kinds of work at once with fifteen others. Says what it has done, for the test
+/// That a worker has not come to a standstill.
+const ALIVE: &str = "alive";
+
+/// Works for some time, all kinds of work at once with fifteen others. Says what it has done, for the test
 /// to look for: keys of its own, rotations and uses of the one they share, data keys.
 fn work_together(seconds: u64) {
     let order = orders().next().expect("an order");
@@ -284,6 +287,7 @@ fn work_together(seconds: u64) {
             Err(failure) => panic!("alias: {failure:?}"),
         }
         round += 1;
+        say(ALIVE);
         if round % 8 == 0 {
             rotated.push(done("rotate", kms.rotate("shared")));
         }
@@ -316,7 +320,7 @@ fn at_once_for(test: &str, seconds: u64) {
     let (mut keys, mut aliases, mut uses, mut rounds) = (1, 0, 0, 0);
     let (mut numbers, mut blobs) = (Vec::new(), Vec::new());
     for worker in workers {
-        let said = worker.finish();
+        let said: Vec<String> = worker.finish().into_iter().filter(|line| line != ALIVE).collect();
         let facts: Vec<&str> = said[0].split(' ').collect();
         let fact = |at: usize| facts[at].parse::<usize>().expect("a number");
         (keys, aliases, uses) = (keys + fact(0), aliases + fact(1), uses + fact(2));
