@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 pub const IV_SIZE: usize = 12;
 pub const TAG_SIZE: usize = 16;
 
-/// Bytes of stack that one message's work may leave round keys and powers of H in.
+/// Bytes of stack in which one message's work may leave round keys and powers of H. `aes-gcm` has all of AES's backends in
+/// one frame of 7 KiB; wiping it takes some 60 ns of a call.
 const MESSAGE_DEPTH: usize = if cfg!(debug_assertions) { 32 * 1024 } else { 8 * 1024 };
 
 /// An expanded AES-256-GCM key.
