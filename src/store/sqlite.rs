@@ -232,8 +232,9 @@ impl Rows for Sql<'_> {
     }
 
     fn owners_since(&self, revision: u64) -> Result<Vec<RowId>> {
-        let mut statement =
-            self.0.prepare_cached("SELECT DISTINCT owner FROM row WHERE revision > ?1").map_err(sql_error)?;
+        // SQLite by itself would read the whole index of owners, to have them in order.
+        let sql = "SELECT DISTINCT owner FROM row INDEXED BY row_revision WHERE revision > ?1";
+        let mut statement = self.0.prepare_cached(sql).map_err(sql_error)?;
         let owners = statement
             .query_map([revision as i64], |row| row.get::<_, RowId>(0))
             .and_then(Iterator::collect)
