@@ -15,6 +15,8 @@ struct Snapshot {
     rows: OrdMap<(Kind, RowId), Row>,
     /// Which rows belong to a key.
     owned: OrdMap<(RowId, Kind, RowId), ()>,
+    /// Whose rows were written at a revision.
+    written: OrdMap<(u64, Kind, RowId), RowId>,
 }
 
 pub struct MemoryStore {
@@ -66,13 +68,8 @@ impl Rows for Snapshot {
     }
 
     fn owners_since(&self, revision: u64) -> Result<Vec<RowId>> {
-        let mut owners: Vec<RowId> = self
-            .rows
-            .iter()
-            .map(|(_, row)| row)
-            .filter(|row| row.revision > revision)
-            .map(|row| row.owner)
-            .collect();
+        let first = (revision.saturating_add(1), Kind::Store, [0; 32]);
+        let mut owners: Vec<RowId> = self.written.range(first..).map(|(_, owner)| *owner).collect();
         owners.sort_unstable();
         owners.dedup();
         Ok(owners)
@@ -95,6 +92,7 @@ impl Transaction for Snapshot {
     fn put(&mut self, row: &Row) -> Result<()> {
         self.delete(row.kind, &row.id)?;
         self.owned.insert((row.owner, row.kind, row.id), ());
+        self.written.insert((row.revision, row.kind, row.id), row.owner);
         self.rows.insert((row.kind, row.id), row.clone());
         Ok(())
     }
@@ -102,6 +100,7 @@ impl Transaction for Snapshot {
     fn delete(&mut self, kind: Kind, id: &RowId) -> Result<()> {
         if let Some(row) = self.rows.remove(&(kind, *id)) {
             self.owned.remove(&(row.owner, kind, *id));
+            self.written.remove(&(row.revision, kind, *id));
         }
         Ok(())
     }
