@@ -70,6 +70,8 @@ pub enum Error {
     InvalidState { what: Detail, message: String },
     #[error("{0}")]
     InvalidKeyUsage(&'static str),
+    #[error("principal {principal:?} is not allowed {action} on {on}")]
+    AccessDenied { principal: String, action: &'static str, on: String },
     #[error("grant_tokens: a token was not issued by this store, or its grant is gone")]
     InvalidGrantToken,
     /// One message for an altered or truncated blob, a wrong AAD and a wrong IV, so that it is no oracle.
@@ -139,6 +141,7 @@ impl Error {
             Error::InvalidState { .. } => Status::InvalidState,
             Error::InvalidKeyUsage(_) => Status::InvalidKeyUsage,
             Error::InvalidGrantToken => Status::InvalidGrantToken,
+            Error::AccessDenied { .. } => Status::AccessDenied,
             Error::InvalidCiphertext => Status::InvalidCiphertext,
             Error::IncorrectKey | Error::OtherMaterial => Status::IncorrectKey,
             Error::LimitExceeded(_) => Status::LimitExceeded,

@@ -4,7 +4,7 @@ use super::lane::{Lane, Message, Sealer};
 use super::request::{
     self, ColumnOutput, DataKeyLength, DataKeyRequest, Output, Served, VersionChoice, flag,
 };
-use super::{Kms, Live, access, rotation};
+use super::{Kms, Live, states, rotation};
 use crate::crypto::secret::{self, Material};
 use crate::crypto::{blob, gcm};
 use crate::error::{Error, Result};
@@ -137,7 +137,7 @@ impl Live {
                 "request.key_spec: AES_256_HSM needs a key that an HSM holds",
             ));
         }
-        let (version, material) = access::to_seal(key, checked.choice)?;
+        let (version, material) = states::to_seal(key, checked.choice)?;
         sealer.wake(now_ms)?;
         aad.clear();
         aad.extend_from_slice(&version.header);

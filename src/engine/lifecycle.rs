@@ -1,7 +1,7 @@
 //! States of keys: enable, disable, deletion; and when a key rotates by itself.
 
 use super::Kms;
-use super::access;
+use super::states;
 use super::keys::KeyInfo;
 use super::request::{KeyRequest, RotationRequest, ScheduleRequest};
 use crate::error::{Error, Result};
@@ -23,7 +23,7 @@ impl Kms {
     fn set_state(&self, request: &KeyRequest<'_>, state: KeyState) -> Result<()> {
         request.refuse_version()?;
         self.edit_key(request, |edit| {
-            access::refuse_pending(&edit.head)?;
+            states::refuse_pending(&edit.head)?;
             edit.head.set_state(state);
             Ok(())
         })
@@ -50,7 +50,7 @@ impl Kms {
         request.refuse_version()?;
         self.edit_key(request, |edit| {
             if edit.head.state() != KeyState::PendingDeletion {
-                return Err(access::wrong_state(&edit.head, "not pending deletion"));
+                return Err(states::wrong_state(&edit.head, "not pending deletion"));
             }
             let has_material = edit.head.origin() == Origin::Kms || edit.has_material();
             edit.head.set_state(if has_material { KeyState::Disabled } else { KeyState::PendingImport });
@@ -61,7 +61,7 @@ impl Kms {
 
     pub fn set_key_rotation(&self, request: &RotationRequest<'_>) -> Result<()> {
         self.edit_key(&request.key_request(), |edit| {
-            access::usable(&edit.head)?;
+            states::usable(&edit.head)?;
             if edit.head.origin() == Origin::External {
                 return Err(Error::InvalidKeyUsage("request.key_id: imported material does not rotate"));
             }

@@ -1,7 +1,7 @@
 //! The operations of the key management service, the same for every caller and language. Knows no C, no SQL, no
 //! vendor: it checks requests in one order, asks the keyring for keys, and lets `crypto` work in the caller's memory.
 
-mod access;
+mod states;
 mod aliases;
 mod care;
 mod data_key;

@@ -6,7 +6,7 @@ use super::lane::{KeyMemos, Lane};
 use super::request::{
     self, DecryptRequest, EncryptRequest, Output, ReEncryptRequest, Served, VersionChoice, flag,
 };
-use super::{Kms, Live, access};
+use super::{Kms, Live, states};
 use crate::crypto::blob::{self, Blob};
 use crate::crypto::gcm;
 use crate::crypto::secret;
@@ -69,7 +69,7 @@ impl Live {
         let Lane { keys, sealer, aad, done, uses } = lane;
         let key = keys.by_name(&self.keyring, name, epoch)?;
         request::check_grant_tokens(&request.grant_tokens)?;
-        let (version, material) = access::to_seal(key, choice)?;
+        let (version, material) = states::to_seal(key, choice)?;
         sealer.wake(now_ms)?;
         if request.flags & flag::DRY_RUN != 0 {
             return Err(Error::DryRunOk);
@@ -107,7 +107,7 @@ impl Live {
         let mut guard = self.lanes.take()?;
         let Lane { keys, sealer, aad, done, uses } = guard.lane()?;
         let key = self.key_to_open(keys, request, name, &blob, epoch)?;
-        let (version, material) = access::to_open(key, blob.header.version)?;
+        let (version, material) = states::to_open(key, blob.header.version)?;
         sealer.wake(now_ms)?;
 
         let dry_run = request.flags & flag::DRY_RUN != 0;

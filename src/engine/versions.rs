@@ -7,7 +7,7 @@ use super::keys::{add_version, new_version};
 use super::lifecycle::waiting_ends;
 use super::list::{ListPage, Marker};
 use super::request::{ImportRequest, KeyRequest, ScheduleRequest};
-use super::{Kms, access};
+use super::{Kms, states};
 use crate::crypto::secret::MATERIAL_SIZE;
 use crate::crypto::xaes;
 use crate::error::{Detail, Error, Result};
@@ -55,7 +55,7 @@ impl Kms {
     pub fn rotate_key(&self, request: &KeyRequest<'_>) -> Result<VersionInfo> {
         request.refuse_version()?;
         self.edit_key(request, |edit| {
-            access::usable(&edit.head)?;
+            states::usable(&edit.head)?;
             let version = rotate(edit)?;
             Ok(VersionInfo::new(&edit.head, &version, VersionUsage::default()))
         })
@@ -64,9 +64,9 @@ impl Kms {
     pub fn set_primary_version(&self, request: &KeyRequest<'_>) -> Result<()> {
         let version_id = request.require_version()?;
         self.edit_key(request, |edit| {
-            access::usable(&edit.head)?;
+            states::usable(&edit.head)?;
             let version = find(edit, version_id)?.clone();
-            access::version_usable(&version)?;
+            states::version_usable(&version)?;
             edit.head.primary_version = version.number;
             edit.head.primary_version_id = version.version_id;
             Ok(())
@@ -79,7 +79,7 @@ impl Kms {
                 Some(version_id) => key.version_by_id(version_id),
                 None => key.primary(),
             };
-            let missing = || access::no_version(key.id(), request.version_id.unwrap_or("primary"));
+            let missing = || states::no_version(key.id(), request.version_id.unwrap_or("primary"));
             version.map(|version| VersionInfo::of(key, version)).ok_or_else(missing)
         })
     }
@@ -103,9 +103,9 @@ impl Kms {
         let version_id = key_request.require_version()?;
         let destruction_at = waiting_ends(request.waiting_days, LEAST_DESTRUCTION_DAYS)?;
         self.edit_key(&key_request, |edit| {
-            access::refuse_pending(&edit.head)?;
+            states::refuse_pending(&edit.head)?;
             let version = find(edit, version_id)?;
-            access::version_usable(version)?;
+            states::version_usable(version)?;
             version.set_state(VersionState::PendingDestruction);
             version.destruction_at = destruction_at;
             let version = version.clone();
@@ -120,7 +120,7 @@ impl Kms {
     pub fn cancel_version_destruction(&self, request: &KeyRequest<'_>) -> Result<()> {
         let version_id = request.require_version()?;
         self.edit_key(request, |edit| {
-            access::refuse_pending(&edit.head)?;
+            states::refuse_pending(&edit.head)?;
             let version = find(edit, version_id)?;
             if version.state() != VersionState::PendingDestruction {
                 let message = format!("key version {version_id:?} is not scheduled for destruction");
@@ -206,6 +206,6 @@ fn require_imported(head: &KeyRecord) -> Result<()> {
 }
 
 fn find<'a>(edit: &'a mut KeyEdit, version_id: &str) -> Result<&'a mut VersionRecord> {
-    let missing = access::no_version(&edit.head.key_id, version_id);
+    let missing = states::no_version(&edit.head.key_id, version_id);
     edit.version_by_id(version_id).ok_or(missing)
 }
