@@ -98,6 +98,15 @@
  *
  * Text is NUL-terminated UTF-8. Bytes are a kms_bytes_t: NULL with len 0 is empty.
  *
+ * Keys are named by key_id, wherever a request has one: by the key's id, by an alias ("alias/NAME"),
+ * or by an ARN of either with the store's account_id and the handle's region, in any of the forms
+ *
+ *   arn:aws:kms:REGION:ACCOUNT:key/ID    arn:aws:kms:REGION:ACCOUNT:alias/NAME
+ *   acs:kms:REGION:ACCOUNT:key/ID        acs:kms:REGION:ACCOUNT:alias/NAME
+ *   arn:verenc:ACCOUNT:key/ID            arn:verenc:ACCOUNT:alias/NAME
+ *
+ * An ARN of another account or region is KMS_NOT_FOUND. Answers name a key by its id.
+ *
  * Output buffers are the caller's: a kms_buffer_t with data and capacity; the library sets len. If
  * any buffer of a call is too small the call returns KMS_BUFFER_TOO_SMALL with every len set to
  * what is needed, and nothing was generated, written or counted. data NULL with capacity 0 asks for
@@ -971,14 +980,14 @@ typedef struct kms_stats_request {
   {sizeof(kms_stats_request_t), 0, 0}
 
 /** Counts since the store was opened, and how its secrets are protected. */
-typedef struct kms_stats {
+typedef struct kms_stats_values {
   size_t struct_size;
   size_t reserved0;                /**< Keeps the 8-byte members aligned on 32-bit machines. */
   uint64_t data_keys_generated;
   uint64_t payloads_encrypted;
   uint64_t ciphertexts_decrypted;
-  uint64_t calls_failed;           /**< Calls on keys that ended in another status than KMS_OK
-                                    *   and KMS_DRY_RUN_OK. */
+  uint64_t calls_failed;           /**< Calls on keys that ended in another status than KMS_OK,
+                                    *   KMS_DRY_RUN_OK and KMS_BUFFER_TOO_SMALL. */
   uint64_t key_loads;              /**< Keys read from the store. */
   uint64_t store_refreshes;        /**< Times the store was asked for its revision. */
   uint64_t subkeys_derived;        /**< XAES subkeys derived. */
@@ -1016,11 +1025,11 @@ typedef struct kms_stats {
  * \param error    may be NULL
  * \return KMS_OK; KMS_INVALID_ARGUMENT (unknown scheme, a root key that is not 32 bytes, none or
  *         two root key sources, an account that is not the store's); KMS_NOT_FOUND (no store there,
- *         and no KMS_OPEN_CREATE); KMS_WRONG_ROOT_KEY; KMS_CORRUPT_STORE; KMS_STORE_ERROR (cannot
- *         be made or read, or is not a libkms store); KMS_UNSUPPORTED (a newer store format, or a
- *         store or root key scheme that is not built in); KMS_DEPENDENCY_TIMEOUT; KMS_OUT_OF_MEMORY
- *         (also: KMS_OPEN_REQUIRE_LOCKED_MEMORY and the lock failed); KMS_INTERNAL (a self-test
- *         failed).
+ *         and no KMS_OPEN_CREATE); KMS_WRONG_ROOT_KEY; KMS_CORRUPT_STORE (a libkms store that is
+ *         damaged); KMS_STORE_ERROR (cannot be made or read, or is another file than a libkms
+ *         store); KMS_UNSUPPORTED (a newer store format, or a store or root key scheme that is not
+ *         built in); KMS_DEPENDENCY_TIMEOUT; KMS_OUT_OF_MEMORY (also:
+ *         KMS_OPEN_REQUIRE_LOCKED_MEMORY and the lock failed); KMS_INTERNAL (a self-test failed).
  */
 KMS_API kms_status_t KMS_CALL kms_open(
     const kms_open_options_t *options, kms_t **out, kms_error_t *error);

@@ -77,8 +77,8 @@ pub enum Error {
     /// One message for an altered or truncated blob, a wrong AAD and a wrong IV, so that it is no oracle.
     #[error("the ciphertext, its AAD or context, or its IV is not what was encrypted")]
     InvalidCiphertext,
-    #[error("the ciphertext was made under another key than key_id names")]
-    IncorrectKey,
+    #[error("{0}: is not the key that the ciphertext was made under")]
+    IncorrectKey(Cow<'static, str>),
     #[error("request.material: is not the material that the key had before")]
     OtherMaterial,
     #[error("{0}")]
@@ -123,6 +123,20 @@ impl Error {
         Error::InvalidArgument(message.into())
     }
 
+    /// The same failure, told with the names that the caller's own struct has for its fields: `from` at the start of
+    /// an argument's message becomes `to`. For checks that several structs share.
+    #[cold]
+    pub fn renamed(self, from: &str, to: &str) -> Self {
+        let renamed =
+            |message: &str| message.strip_prefix(from).map(|rest| Cow::Owned(format!("{to}{rest}")));
+        match self {
+            Error::InvalidArgument(message) => Error::InvalidArgument(renamed(&message).unwrap_or(message)),
+            Error::Unsupported(message) => Error::Unsupported(renamed(&message).unwrap_or(message)),
+            Error::IncorrectKey(field) => Error::IncorrectKey(renamed(&field).unwrap_or(field)),
+            other => other,
+        }
+    }
+
     pub fn corrupt(message: impl Into<String>) -> Self {
         Error::CorruptStore(message.into())
     }
@@ -143,7 +157,7 @@ impl Error {
             Error::InvalidGrantToken => Status::InvalidGrantToken,
             Error::AccessDenied { .. } => Status::AccessDenied,
             Error::InvalidCiphertext => Status::InvalidCiphertext,
-            Error::IncorrectKey | Error::OtherMaterial => Status::IncorrectKey,
+            Error::IncorrectKey(_) | Error::OtherMaterial => Status::IncorrectKey,
             Error::LimitExceeded(_) => Status::LimitExceeded,
             Error::KeyUnavailable(_) => Status::KeyUnavailable,
             Error::DependencyTimeout(_) => Status::DependencyTimeout,
@@ -163,7 +177,7 @@ impl Error {
             Error::NotFound { what, .. }
             | Error::AlreadyExists { what, .. }
             | Error::InvalidState { what, .. } => *what,
-            Error::Disabled(_) | Error::IncorrectKey => Detail::Key,
+            Error::Disabled(_) | Error::IncorrectKey(_) => Detail::Key,
             Error::InvalidGrantToken => Detail::Grant,
             _ => Detail::None,
         }

@@ -35,7 +35,7 @@ pub struct kms_stats_t {
     pub data_keys_generated: u64,
     pub payloads_encrypted: u64,
     pub ciphertexts_decrypted: u64,
-    /// Calls on keys that ended in another status than KMS_OK and KMS_DRY_RUN_OK.
+    /// Calls on keys that ended in another status than KMS_OK, KMS_DRY_RUN_OK and KMS_BUFFER_TOO_SMALL.
     pub calls_failed: u64,
     /// Keys read from the store.
     pub key_loads: u64,

@@ -25,7 +25,7 @@ pub struct kms_rekey_request_t {
 }
 
 impl Extensible for kms_rekey_request_t {
-    const NAME: &'static str = "options";
+    const NAME: &'static str = "request";
 }
 
 /// Where to write a backup.
@@ -98,11 +98,13 @@ pub unsafe extern "C" fn kms_rekey(
         unsafe {
             let kms = input::handle(kms)?;
             let raw = input::request(request)?;
-            input::reserved("options.reserved", raw.reserved)?;
-            let root_key = input::bytes("options.root_key", raw.root_key)?;
-            let passphrase = input::bytes("options.passphrase", raw.passphrase)?;
-            let uri = input::optional_str("options.root_key_uri", raw.root_key_uri)?;
-            kms.rekey(&RootKeySource::choose(root_key, passphrase, uri)?, raw.flags)
+            input::reserved("request.reserved", raw.reserved)?;
+            let root_key = input::bytes("request.root_key", raw.root_key)?;
+            let passphrase = input::bytes("request.passphrase", raw.passphrase)?;
+            let uri = input::optional_str("request.root_key_uri", raw.root_key_uri)?;
+            RootKeySource::choose(root_key, passphrase, uri)
+                .and_then(|root| kms.rekey(&root, raw.flags))
+                .map_err(|error| error.renamed("options.", "request."))
         }
     })
 }

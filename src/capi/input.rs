@@ -139,10 +139,10 @@ pub(super) unsafe fn aad<'a>(
         return Aad::raw(raw);
     }
     if !raw.is_empty() {
-        return Err(Error::argument("request.aad: and request.context are both given; give one"));
+        return Err(Error::argument("request.aad: is given together with a context; give one of them"));
     }
     if context.is_null() {
-        return Err(Error::argument(format!("request.context: is NULL, but context_len is {context_len}")));
+        return Err(Error::argument(format!("request.context: is NULL, but has a length of {context_len}")));
     }
     Context::check_len(context_len)?;
     let mut pairs = SmallVec::new();

@@ -51,7 +51,8 @@ impl Extensible for kms_open_options_t {
 /// \param error    may be NULL
 /// \return KMS_OK; KMS_INVALID_ARGUMENT (unknown scheme, a root key that is not 32 bytes, none or two root key
 ///   sources, an account that is not the store's); KMS_NOT_FOUND (no store there, and no KMS_OPEN_CREATE);
-///   KMS_WRONG_ROOT_KEY; KMS_CORRUPT_STORE; KMS_STORE_ERROR (cannot be made or read, or is not a libkms store);
+///   KMS_WRONG_ROOT_KEY; KMS_CORRUPT_STORE (a libkms store that is damaged); KMS_STORE_ERROR (cannot be made or
+///   read, or is another file than a libkms store);
 ///   KMS_UNSUPPORTED (a newer store format, or a store or root key scheme that is not built in);
 ///   KMS_DEPENDENCY_TIMEOUT; KMS_OUT_OF_MEMORY (also: KMS_OPEN_REQUIRE_LOCKED_MEMORY and the lock failed);
 ///   KMS_INTERNAL (a self-test failed).

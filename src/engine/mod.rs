@@ -190,9 +190,10 @@ impl Kms {
         Ok(&self.live()?.keyring)
     }
 
-    /// Counts a call that failed.
+    /// Counts a call that failed. A dry run is none, nor is asking for sizes.
     fn counted<T>(&self, live: &Live, outcome: Result<T>) -> Result<T> {
-        if outcome.as_ref().is_err_and(|error| !matches!(error, Error::DryRunOk)) {
+        let failed = |error: &Error| !matches!(error, Error::DryRunOk | Error::BufferTooSmall(_));
+        if outcome.as_ref().is_err_and(failed) {
             live.calls_failed.fetch_add(1, Ordering::Relaxed);
         }
         outcome

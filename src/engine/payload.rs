@@ -18,7 +18,7 @@ impl Kms {
     /// Encrypts a payload into `out`: ciphertext, IV.
     pub fn encrypt(&self, request: &EncryptRequest<'_>, out: &mut impl Output<2>) -> Result<Served> {
         request::check_flags("request.flags", request.flags, flag::INITIAL_VERSION | flag::DRY_RUN)?;
-        request::check_payload(request.plaintext)?;
+        request.check_plaintext()?;
         let choice = VersionChoice::new(request.version_id, request.flags)?;
         let name = self.shared.account.key_name(request.key_id)?;
         let live = self.live()?;
@@ -45,9 +45,11 @@ impl Kms {
     ) -> Result<(Served, Served)> {
         let ReEncryptRequest { source, destination } = request;
         request::check_flags("request.flags", destination.flags, flag::INITIAL_VERSION | flag::DRY_RUN)?;
-        let choice = VersionChoice::new(destination.version_id, destination.flags)?;
-        let source_name = source.key_id.map(|key_id| self.shared.account.key_name(key_id)).transpose()?;
-        let name = self.shared.account.key_name(destination.key_id)?;
+        let choice = VersionChoice::new(destination.version_id, destination.flags)
+            .map_err(ReEncryptRequest::of_destination)?;
+        let name_of = |key_id| self.shared.account.key_name(key_id);
+        let source_name = source.key_id.map(name_of).transpose().map_err(ReEncryptRequest::of_source)?;
+        let name = name_of(destination.key_id).map_err(ReEncryptRequest::of_destination)?;
         let live = self.live()?;
         let outcome = live.re_encrypt(request, (source_name, name), choice, out);
         self.counted(live, outcome)
@@ -156,7 +158,11 @@ impl Live {
             }
         };
         request::check_grant_tokens(&request.grant_tokens)?;
-        if key.uuid == blob.header.key_uuid { Ok(key) } else { Err(Error::IncorrectKey) }
+        if key.uuid == blob.header.key_uuid {
+            Ok(key)
+        } else {
+            Err(Error::IncorrectKey("request.key_id".into()))
+        }
     }
 
     /// Opens the source into memory of the library, seals it for the destination, and wipes it.
@@ -170,7 +176,7 @@ impl Live {
         let ReEncryptRequest { source, destination } = request;
         let len = Blob::parse(source.ciphertext)?.ciphertext.len();
         let mut plaintext = Scratch(vec![0; len]);
-        let opened = self.decrypt(source, names.0, &mut plaintext)?;
+        let opened = self.decrypt(source, names.0, &mut plaintext).map_err(ReEncryptRequest::of_source)?;
         Ok((opened, self.encrypt(destination, &plaintext.0, names.1, choice, out)?))
     }
 }

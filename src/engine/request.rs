@@ -41,6 +41,19 @@ pub struct EncryptRequest<'a> {
     pub flags: u32,
 }
 
+impl EncryptRequest<'_> {
+    pub fn check_plaintext(&self) -> Result<()> {
+        if self.plaintext.len() > blob::MAX_PLAINTEXT {
+            return Err(Error::argument(format!(
+                "request.plaintext: has {} bytes, at most {} are allowed; encrypt more with a data key",
+                self.plaintext.len(),
+                blob::MAX_PLAINTEXT
+            )));
+        }
+        Ok(())
+    }
+}
+
 pub struct DecryptRequest<'a> {
     pub ciphertext: &'a [u8],
     pub iv: &'a [u8],
@@ -54,6 +67,18 @@ pub struct ReEncryptRequest<'a> {
     pub source: DecryptRequest<'a>,
     /// Its plaintext is the source's.
     pub destination: EncryptRequest<'a>,
+}
+
+impl ReEncryptRequest<'_> {
+    /// An error of a check that names a field of `source` as other requests have it.
+    pub fn of_source(error: Error) -> Error {
+        error.renamed("request.", "request.source_")
+    }
+
+    /// The same for `destination`.
+    pub fn of_destination(error: Error) -> Error {
+        error.renamed("request.", "request.destination_")
+    }
 }
 
 /// A request on one key, or on one version of it.
@@ -189,17 +214,6 @@ pub fn check_flags(name: &'static str, flags: u32, known: u32) -> Result<()> {
             Err(Error::argument(format!("{name}: {unknown:#x} is unknown, or not for this operation")))
         }
     }
-}
-
-pub fn check_payload(plaintext: &[u8]) -> Result<()> {
-    if plaintext.len() > blob::MAX_PLAINTEXT {
-        return Err(Error::argument(format!(
-            "request.plaintext: has {} bytes, at most {} are allowed; encrypt more with a data key",
-            plaintext.len(),
-            blob::MAX_PLAINTEXT
-        )));
-    }
-    Ok(())
 }
 
 /// Until this store issues grants, it has issued no token.

@@ -173,6 +173,13 @@ pub fn open(uri: &str, options: &StoreOptions) -> Result<Box<dyn Store>> {
     if uri == "memory:" {
         return Ok(Box::new(memory::MemoryStore::new()));
     }
+    if uri.starts_with("sqlite://") {
+        // Others write relative paths so. Taken as it is, it would be a file in the root folder.
+        return Err(Error::argument(
+            "options.store: \"sqlite://...\" is not a form of it; write \"sqlite:PATH\", \"sqlite:keys.db\" or \
+             \"sqlite:/folder/keys.db\"",
+        ));
+    }
     if let Some(path) = uri.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
         return Ok(Box::new(sqlite::SqliteStore::open(path, options)?));
     }
