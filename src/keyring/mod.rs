@@ -338,10 +338,16 @@ impl Keyring {
     }
 
     /// Gives the store a new root key, while nobody reads by the old one.
-    pub fn rekey(&self, root: &RootKeySource<'_>, require_lock: bool, dry_run: bool) -> Result<()> {
+    pub fn rekey(
+        &self,
+        root: &RootKeySource<'_>,
+        require_lock: bool,
+        dry_run: bool,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<()> {
         let mut known = self.revision.lock().unwrap_or_else(PoisonError::into_inner);
         let _alone = self.names_hold.write().unwrap_or_else(PoisonError::into_inner);
-        self.store.rekey(root, require_lock, dry_run)?;
+        self.store.rekey(root, require_lock, dry_run, progress)?;
         *known = self.store.seen_revision();
         self.forget_where(|_| true);
         Ok(())

@@ -16,7 +16,14 @@ impl SealedStore {
     /// Reseals every row under keys of a new root secret, and writes the header that goes with it. All row ids change,
     /// since the key that hashes names does. The caller sees to it that no other thread of this handle reads
     /// meanwhile. With `dry_run`, everything is done but the commit.
-    pub fn rekey(&self, root: &RootKeySource<'_>, require_lock: bool, dry_run: bool) -> Result<()> {
+    /// `progress` is told how many keys are resealed, and of how many.
+    pub fn rekey(
+        &self,
+        root: &RootKeySource<'_>,
+        require_lock: bool,
+        dry_run: bool,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<()> {
         let kind = root.new_kind()?;
         let secret = root.secret(&kind, require_lock)?;
         let header = Header::new(self.store_id(), kind, &secret);
@@ -31,7 +38,8 @@ impl SealedStore {
                 Ok(())
             })?;
             let mut heads = Sum::default();
-            for owner in &owners {
+            for (done, owner) in (0..).zip(&owners) {
+                progress(done, owners.len() as u64);
                 let family = self
                     .family_of(transaction, Kind::Key, owner)?
                     .ok_or_else(|| Error::corrupt("a key vanished while it was resealed"))?;
