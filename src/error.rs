@@ -4,6 +4,7 @@
 //! for key material, and the texts are built from names, sizes and states only.
 
 use std::borrow::Cow;
+use std::ffi::CStr;
 
 /// Status codes of the C ABI (design: append-only, never reused). `capi::constants` publishes the same numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,68 @@ pub enum Status {
     Internal = 20,
     DryRunOk = 21,
     ReadOnly = 22,
+}
+
+impl Status {
+    pub const ALL: [Status; 23] = [
+        Status::Ok,
+        Status::InvalidArgument,
+        Status::BufferTooSmall,
+        Status::NotFound,
+        Status::AlreadyExists,
+        Status::Disabled,
+        Status::InvalidState,
+        Status::InvalidKeyUsage,
+        Status::InvalidGrantToken,
+        Status::AccessDenied,
+        Status::InvalidCiphertext,
+        Status::IncorrectKey,
+        Status::LimitExceeded,
+        Status::KeyUnavailable,
+        Status::DependencyTimeout,
+        Status::StoreError,
+        Status::CorruptStore,
+        Status::WrongRootKey,
+        Status::Unsupported,
+        Status::OutOfMemory,
+        Status::Internal,
+        Status::DryRunOk,
+        Status::ReadOnly,
+    ];
+
+    /// "KMS_NOT_FOUND"
+    pub fn name(self) -> &'static str {
+        self.c_name().to_str().unwrap_or_default()
+    }
+
+    /// The name as kms_status_name() returns it.
+    pub fn c_name(self) -> &'static CStr {
+        match self {
+            Status::Ok => c"KMS_OK",
+            Status::InvalidArgument => c"KMS_INVALID_ARGUMENT",
+            Status::BufferTooSmall => c"KMS_BUFFER_TOO_SMALL",
+            Status::NotFound => c"KMS_NOT_FOUND",
+            Status::AlreadyExists => c"KMS_ALREADY_EXISTS",
+            Status::Disabled => c"KMS_DISABLED",
+            Status::InvalidState => c"KMS_INVALID_STATE",
+            Status::InvalidKeyUsage => c"KMS_INVALID_KEY_USAGE",
+            Status::InvalidGrantToken => c"KMS_INVALID_GRANT_TOKEN",
+            Status::AccessDenied => c"KMS_ACCESS_DENIED",
+            Status::InvalidCiphertext => c"KMS_INVALID_CIPHERTEXT",
+            Status::IncorrectKey => c"KMS_INCORRECT_KEY",
+            Status::LimitExceeded => c"KMS_LIMIT_EXCEEDED",
+            Status::KeyUnavailable => c"KMS_KEY_UNAVAILABLE",
+            Status::DependencyTimeout => c"KMS_DEPENDENCY_TIMEOUT",
+            Status::StoreError => c"KMS_STORE_ERROR",
+            Status::CorruptStore => c"KMS_CORRUPT_STORE",
+            Status::WrongRootKey => c"KMS_WRONG_ROOT_KEY",
+            Status::Unsupported => c"KMS_UNSUPPORTED",
+            Status::OutOfMemory => c"KMS_OUT_OF_MEMORY",
+            Status::Internal => c"KMS_INTERNAL",
+            Status::DryRunOk => c"KMS_DRY_RUN_OK",
+            Status::ReadOnly => c"KMS_READ_ONLY",
+        }
+    }
 }
 
 /// What the status is about, where a status alone would leave the caller guessing.

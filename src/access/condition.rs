@@ -1,8 +1,7 @@
 //! Conditions of policies: AWS's operators over the keys that this library knows. A circumstance that is not known
 //! makes a condition's answer unknown, never true or false by accident.
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Iso8601;
+use std::time::UNIX_EPOCH;
 
 use super::policy::{glob, refuse_variables};
 use super::{Circumstances, GrantOperations, Principal, Truth};
@@ -197,7 +196,7 @@ impl Operator {
                 Value::Number(parse_number(&text).ok_or_else(|| wrong("number"))?)
             }
             Operator::DateLessThan | Operator::DateGreaterThan => {
-                Value::Time(parse_time(&text).ok_or_else(|| wrong("date (ISO 8601, or seconds since 1970)"))?)
+                Value::Time(parse_time(&text).ok_or_else(|| wrong("date (RFC 3339 in UTC, or seconds since 1970)"))?)
             }
         })
     }
@@ -302,9 +301,6 @@ fn parse_time(text: &str) -> Option<i64> {
     if let Ok(seconds) = text.parse() {
         return Some(seconds);
     }
-    if let Ok(moment) = OffsetDateTime::parse(text, &Iso8601::PARSING) {
-        return Some(moment.unix_timestamp());
-    }
-    let day = time::Date::parse(text, &Iso8601::PARSING).ok()?;
-    Some(day.midnight().assume_utc().unix_timestamp())
+    let moment = humantime::parse_rfc3339(text).or_else(|_| humantime::parse_rfc3339(&format!("{text}T00:00:00Z")));
+    i64::try_from(moment.ok()?.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
 }

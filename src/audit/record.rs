@@ -1,8 +1,6 @@
 //! One record of the audit log, as JSON. It has names, ids and outcomes; no place for a secret.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 /// What happened. Empty texts and absent values are left out of the JSON.
 #[derive(Clone, Default, serde::Serialize)]
@@ -67,9 +65,7 @@ fn is_zero(count: &u64) -> bool {
 
 /// The time now, as records have it.
 pub fn now() -> String {
-    let now = OffsetDateTime::now_utc();
-    let in_ms = now.replace_millisecond(now.millisecond()).unwrap_or(now);
-    in_ms.format(&Rfc3339).unwrap_or_default()
+    humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string()
 }
 
 impl Record<'_> {

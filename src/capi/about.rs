@@ -10,6 +10,7 @@ use super::types::*;
 use super::{aliases, care, data, keys, lifecycle, open, re_encrypt, versions};
 
 use crate::crypto;
+use crate::error::Status;
 
 /// Which statistics to give.
 #[repr(C)]
@@ -108,32 +109,8 @@ pub unsafe extern "C" fn kms_wipe(data: *mut u8, len: usize) {
 /// The name of a status, e.g. "KMS_NOT_FOUND"; "KMS_UNKNOWN_STATUS" for a number that is none. Static; never NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn kms_status_name(status: kms_status_t) -> *const c_char {
-    let name: &CStr = match status {
-        KMS_OK => c"KMS_OK",
-        KMS_INVALID_ARGUMENT => c"KMS_INVALID_ARGUMENT",
-        KMS_BUFFER_TOO_SMALL => c"KMS_BUFFER_TOO_SMALL",
-        KMS_NOT_FOUND => c"KMS_NOT_FOUND",
-        KMS_ALREADY_EXISTS => c"KMS_ALREADY_EXISTS",
-        KMS_DISABLED => c"KMS_DISABLED",
-        KMS_INVALID_STATE => c"KMS_INVALID_STATE",
-        KMS_INVALID_KEY_USAGE => c"KMS_INVALID_KEY_USAGE",
-        KMS_INVALID_GRANT_TOKEN => c"KMS_INVALID_GRANT_TOKEN",
-        KMS_ACCESS_DENIED => c"KMS_ACCESS_DENIED",
-        KMS_INVALID_CIPHERTEXT => c"KMS_INVALID_CIPHERTEXT",
-        KMS_INCORRECT_KEY => c"KMS_INCORRECT_KEY",
-        KMS_LIMIT_EXCEEDED => c"KMS_LIMIT_EXCEEDED",
-        KMS_KEY_UNAVAILABLE => c"KMS_KEY_UNAVAILABLE",
-        KMS_DEPENDENCY_TIMEOUT => c"KMS_DEPENDENCY_TIMEOUT",
-        KMS_STORE_ERROR => c"KMS_STORE_ERROR",
-        KMS_CORRUPT_STORE => c"KMS_CORRUPT_STORE",
-        KMS_WRONG_ROOT_KEY => c"KMS_WRONG_ROOT_KEY",
-        KMS_UNSUPPORTED => c"KMS_UNSUPPORTED",
-        KMS_OUT_OF_MEMORY => c"KMS_OUT_OF_MEMORY",
-        KMS_INTERNAL => c"KMS_INTERNAL",
-        KMS_DRY_RUN_OK => c"KMS_DRY_RUN_OK",
-        KMS_READ_ONLY => c"KMS_READ_ONLY",
-        _ => c"KMS_UNKNOWN_STATUS",
-    };
+    let known = Status::ALL.into_iter().find(|known| *known as kms_status_t == status);
+    let name: &CStr = known.map_or(c"KMS_UNKNOWN_STATUS", Status::c_name);
     name.as_ptr()
 }
 

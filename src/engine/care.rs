@@ -6,14 +6,25 @@ use super::request::{self, flag};
 use crate::error::{Error, Result};
 use crate::root::RootKeySource;
 use crate::store::verify::Damage;
+pub use crate::store::verify::STEP as VERIFY_STEP;
 
 impl Kms {
     pub fn rekey(&self, root: &RootKeySource<'_>, flags: u32) -> Result<()> {
+        self.rekey_watched(root, flags, &mut |_, _| ())
+    }
+
+    /// As rekey; `progress` is told, key by key, how many are resealed, and of how many.
+    pub fn rekey_watched(
+        &self,
+        root: &RootKeySource<'_>,
+        flags: u32,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<()> {
         request::check_flags("request.flags", flags, flag::DRY_RUN)?;
         self.require_writable()?;
         let live = self.live()?;
         let dry_run = flags & flag::DRY_RUN != 0;
-        let outcome = live.keyring.rekey(root, self.shared.settings.keyring.require_lock, dry_run);
+        let outcome = live.keyring.rekey(root, self.shared.settings.keyring.require_lock, dry_run, progress);
         self.counted(live, outcome)
     }
 
@@ -25,7 +36,13 @@ impl Kms {
         self.counted(live, live.keyring.store().backup(path))
     }
 
-    /// One step of a verification; its items are damages. All of a step's damages are on one page, so that a
+    /// How many keys the store has.
+    pub fn keys_len(&self) -> Result<u64> {
+        let live = self.live()?;
+        self.counted(live, live.keyring.store().keys_len())
+    }
+
+    /// One step of a verification, of up to VERIFY_STEP keys; its items are damages. All of a step's damages are on one page, so that a
     /// caller who has room for fewer asks again with more.
     pub fn verify(&self, marker: &str, capacity: usize) -> Result<ListPage<Damage>> {
         let (letter, skip) = marker.rsplit_once('+').unwrap_or((marker, "0"));

@@ -23,11 +23,12 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 pub use aliases::{AliasInfo, AliasRequest};
+pub use care::VERIFY_STEP;
 pub use keys::{CreateKeyRequest, KeyInfo, TagInfo};
 pub use list::{ListPage, Listed};
 pub use request::{
     ColumnOutput, DataKeyRequest, DecryptRequest, EncryptRequest, IdText, ImportRequest, KeyRequest, Output,
-    ReEncryptRequest, RotationRequest, ScheduleRequest, Served,
+    ReEncryptRequest, RotationRequest, ScheduleRequest, Served, flag,
 };
 pub use versions::VersionInfo;
 
@@ -41,7 +42,6 @@ use crate::store::sealed::{Creation, SealedStore};
 use crate::store::{self, StoreOptions};
 use lane::{Counts, Lanes};
 use names::Account;
-use request::flag;
 
 /// Grant tokens of a request.
 pub type GrantTokens<'a> = SmallVec<[&'a str; 2]>;

@@ -359,11 +359,12 @@ impl Keyring {
         &self,
         root: &RootKeySource<'_>,
         require_lock: bool,
+        progress: &mut dyn FnMut(u64, u64),
         before_commit: &mut dyn FnMut(Mac<'_>) -> Result<()>,
     ) -> Result<()> {
         let mut known = self.revision.lock().unwrap_or_else(PoisonError::into_inner);
         let _alone = self.names_hold.write().unwrap_or_else(PoisonError::into_inner);
-        self.store.rekey(root, require_lock, before_commit)?;
+        self.store.rekey(root, require_lock, progress, before_commit)?;
         *known = self.store.seen_revision();
         self.forget_where(|_| true);
         Ok(())

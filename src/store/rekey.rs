@@ -16,12 +16,13 @@ use crate::root::RootKeySource;
 impl SealedStore {
     /// Reseals every row under keys of a new root secret, and writes the header that goes with it. All row ids change,
     /// since the key that hashes names does. The caller sees to it that no other thread of this handle reads
-    /// meanwhile.
-    /// `before_commit` is called when all else is done, with what will authenticate the audit log.
+    /// meanwhile. `progress` is told how many keys are resealed, and of how many; `before_commit`, when all else is
+    /// done, what will authenticate the audit log.
     pub fn rekey(
         &self,
         root: &RootKeySource<'_>,
         require_lock: bool,
+        progress: &mut dyn FnMut(u64, u64),
         before_commit: &mut dyn FnMut(Mac<'_>) -> Result<()>,
     ) -> Result<()> {
         let kind = root.new_kind()?;
@@ -38,7 +39,8 @@ impl SealedStore {
                 Ok(())
             })?;
             let mut heads = Sum::default();
-            for owner in &owners {
+            for (done, owner) in (0..).zip(&owners) {
+                progress(done, owners.len() as u64);
                 let family = self
                     .family_of(transaction, Kind::Key, owner)?
                     .ok_or_else(|| Error::corrupt("a key vanished while it was resealed"))?;

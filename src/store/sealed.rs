@@ -139,6 +139,11 @@ impl SealedStore {
         &self.account_id
     }
 
+    /// How many keys there are, as the store row says.
+    pub fn keys_len(&self) -> Result<u64> {
+        Ok(self.store_row(self.store.as_ref())?.1.keys_len)
+    }
+
     /// The highest revision seen.
     pub fn seen_revision(&self) -> u64 {
         self.seen.load(Ordering::Acquire)

@@ -9,7 +9,7 @@ use crate::crypto::uuid::Uuid;
 use crate::error::{Error, Result};
 
 /// Keys that one step looks at.
-const STEP: usize = 256;
+pub const STEP: usize = 256;
 
 /// What is wrong, and where.
 #[derive(Clone, Debug)]
