@@ -20,6 +20,14 @@ impl Account {
         Account { id: id.to_string(), region: region.to_string() }
     }
 
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
     /// What a request's key_id means. An ARN of another account or region names nothing here.
     pub fn key_name<'a>(&self, reference: &'a str) -> Result<KeyName<'a>> {
         if reference.is_empty() || reference.len() > MAX_REFERENCE {
