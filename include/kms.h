@@ -331,6 +331,30 @@ extern "C" {
 /** The caller imports the material. */
 #define KMS_ORIGIN_EXTERNAL 1
 
+/** kms_exchange: Yandex Key Management Service, gRPC. */
+#define KMS_DIALECT_YANDEX_GRPC 1
+
+/** Yandex Key Management Service, REST. */
+#define KMS_DIALECT_YANDEX_REST 2
+
+/** Alibaba dedicated KMS, protocol buffers over HTTP. */
+#define KMS_DIALECT_ALIBABA_DKMS 3
+
+/** QKMS: AWS KMS with ARNs of its own. */
+#define KMS_DIALECT_QKMS 4
+
+/** Tencent KMS, API v2. */
+#define KMS_DIALECT_TENCENT 5
+
+/** Alibaba KMS, RPC API of version 2016-01-20. */
+#define KMS_DIALECT_ALIBABA_RPC 6
+
+/** Tencent KMS, API v3 of version 2019-01-18. */
+#define KMS_DIALECT_TENCENT_V3 7
+
+/** AWS KMS. */
+#define KMS_DIALECT_AWS 8
+
 /* ----------------------------------------------------------------------------------------------
  * Bits of kms_stats_t.memory_protection.
  * ---------------------------------------------------------------------------------------------- */
@@ -419,6 +443,12 @@ extern "C" {
 
 /** A text buffer of this size always holds the strings of one list item. */
 #define KMS_LIST_MIN_TEXT 65536
+
+/** Least capacity of kms_exchange_response_t.body. */
+#define KMS_EXCHANGE_MIN_CAPACITY 131072
+
+/** Least capacity of kms_exchange_response_t.headers, unless they are not wanted. */
+#define KMS_EXCHANGE_MIN_HEADERS 4096
 
 /* ----------------------------------------------------------------------------------------------
  * Types. In requests and infos, `reserved` members are 0.
@@ -968,6 +998,44 @@ typedef struct kms_damage_info {
 #define KMS_DAMAGE_INFO_INIT \
   {sizeof(kms_damage_info_t), 0, 0, {0}, {0}, {0}, {0, 0}}
 
+/** A request in a vendor's form. */
+typedef struct kms_exchange_request {
+  size_t struct_size;
+  const char *method;   /**< NULL = "POST", which gRPC has always. */
+  const char *target;   /**< "/path?query", or "/package.Service/Method" for gRPC; required. */
+  kms_bytes_t headers;  /**< "Name: value\r\n" lines without a blank line, or empty. */
+  kms_bytes_t body;     /**< For gRPC the bare message, without a length before it. */
+  uint32_t flags;       /**< No flag is defined yet. */
+  uint32_t reserved;
+} kms_exchange_request_t;
+
+/** Initializes a kms_exchange_request_t: struct_size, and zeros. */
+#define KMS_EXCHANGE_REQUEST_INIT \
+  {sizeof(kms_exchange_request_t), NULL, NULL, {NULL, 0}, {NULL, 0}, 0, 0}
+
+/**
+ * A response in the vendor's form. `headers` and `body` are the caller's offers of memory; the rest
+ * is written on KMS_OK.
+ */
+typedef struct kms_exchange_response {
+  size_t struct_size;
+  kms_buffer_t headers;  /**< KMS_EXCHANGE_MIN_HEADERS bytes or more, in the form of the
+                          *   request's; NULL,0 = not wanted. */
+  kms_buffer_t body;     /**< KMS_EXCHANGE_MIN_CAPACITY bytes or more. For a gRPC error a
+                          *   google.rpc.Status, as in grpc-status-details-bin. */
+  int32_t http_status;   /**< 0 for gRPC. */
+  int32_t grpc_status;   /**< -1 for HTTP. */
+  kms_status_t status;   /**< What the same operation answers natively. */
+  uint32_t detail;       /**< KMS_DETAIL_*. */
+  char request_id[40];   /**< The request's id as the vendor's response says it. */
+  char message[448];     /**< grpc-message; for HTTP what the error means, for logs. Empty on
+                          *   success. */
+} kms_exchange_response_t;
+
+/** Initializes a kms_exchange_response_t: struct_size, and zeros. */
+#define KMS_EXCHANGE_RESPONSE_INIT \
+  {sizeof(kms_exchange_response_t), {NULL, 0, 0}, {NULL, 0, 0}, 0, 0, 0, 0, {0}, {0}}
+
 /** Which statistics to give. */
 typedef struct kms_stats_request {
   size_t struct_size;
@@ -1489,6 +1557,29 @@ KMS_API kms_status_t KMS_CALL kms_verify(
     size_t item_size, size_t items_capacity, kms_buffer_t *text, kms_error_t *error);
 
 /* ----------------------------------------------------------------------------------------------
+ * Dialects: a vendor's request as bytes in, that vendor's response as bytes out.
+ * ---------------------------------------------------------------------------------------------- */
+
+/**
+ * Answers one request of a vendor's SDK: an HTTP or gRPC server without a socket. A vendor's error
+ * (no such key) is an answer and gives KMS_OK; response->status says what it is. Signatures are not
+ * checked: the caller is the handle's principal.
+ *
+ * Beside what the request changes, nothing is kept of it: no session, no connection.
+ * docs/dialects.md lists what each dialect answers, and how SDKs are attached.
+ *
+ * \param dialect   KMS_DIALECT_*
+ * \param request   required
+ * \param response  required; headers and body may hold plaintext, which the caller wipes (kms_wipe)
+ * \return KMS_OK; KMS_INVALID_ARGUMENT for misuse of this function; KMS_BUFFER_TOO_SMALL, with
+ *         nothing done, for buffers below the minimum; KMS_UNSUPPORTED if the library was built
+ *         without dialects; KMS_INTERNAL.
+ */
+KMS_API kms_status_t KMS_CALL kms_exchange(
+    kms_t *kms, uint32_t dialect, const kms_exchange_request_t *request,
+    kms_exchange_response_t *response, kms_error_t *error);
+
+/* ----------------------------------------------------------------------------------------------
  * What needs no key: statistics, names, sizes, versions, wiping.
  * ---------------------------------------------------------------------------------------------- */
 
@@ -1893,6 +1984,28 @@ KMS_API size_t KMS_CALL kms_struct_size(const char *name);
  *   char reserved0[6]                                  146       6       142       6
  *   kms_span_t problem                                 152       8       148       8
  *   sizeof                                                     160               156
+ *
+ * kms_exchange_request_t                                   64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *method                                   8       8         4       4
+ *   const char *target                                  16       8         8       4
+ *   kms_bytes_t headers                                 24      16        12       8
+ *   kms_bytes_t body                                    40      16        20       8
+ *   uint32_t flags                                      56       4        28       4
+ *   uint32_t reserved                                   60       4        32       4
+ *   sizeof                                                      64                36
+ *
+ * kms_exchange_response_t                                  64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   kms_buffer_t headers                                 8      24         4      12
+ *   kms_buffer_t body                                   32      24        16      12
+ *   int32_t http_status                                 56       4        28       4
+ *   int32_t grpc_status                                 60       4        32       4
+ *   kms_status_t status                                 64       4        36       4
+ *   uint32_t detail                                     68       4        40       4
+ *   char request_id[40]                                 72      40        44      40
+ *   char message[448]                                  112     448        84     448
+ *   sizeof                                                     560               532
  *
  * kms_stats_request_t                                      64 bits           32 bits
  *   size_t struct_size                                   0       8         0       4

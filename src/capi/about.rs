@@ -7,7 +7,7 @@ use super::guard::guard;
 use super::input::{self, Extensible};
 use super::items::Info;
 use super::types::*;
-use super::{aliases, care, data, keys, lifecycle, open, re_encrypt, versions};
+use super::{aliases, care, data, exchange, keys, lifecycle, open, re_encrypt, versions};
 
 use crate::crypto;
 use crate::error::Status;
@@ -223,6 +223,8 @@ fn struct_size(name: &str) -> usize {
         "kms_backup_request_t" => size_of::<care::kms_backup_request_t>(),
         "kms_verify_request_t" => size_of::<care::kms_verify_request_t>(),
         "kms_damage_info_t" => size_of::<care::kms_damage_info_t>(),
+        "kms_exchange_request_t" => size_of::<exchange::kms_exchange_request_t>(),
+        "kms_exchange_response_t" => size_of::<exchange::kms_exchange_response_t>(),
         "kms_stats_request_t" => size_of::<kms_stats_request_t>(),
         "kms_stats_t" => size_of::<kms_stats_t>(),
         _ => 0,

@@ -117,6 +117,23 @@ pub const KMS_ORIGIN_KMS: u32 = 0;
 /// The caller imports the material.
 pub const KMS_ORIGIN_EXTERNAL: u32 = 1;
 
+/// kms_exchange: Yandex Key Management Service, gRPC.
+pub const KMS_DIALECT_YANDEX_GRPC: u32 = 1;
+/// Yandex Key Management Service, REST.
+pub const KMS_DIALECT_YANDEX_REST: u32 = 2;
+/// Alibaba dedicated KMS, protocol buffers over HTTP.
+pub const KMS_DIALECT_ALIBABA_DKMS: u32 = 3;
+/// QKMS: AWS KMS with ARNs of its own.
+pub const KMS_DIALECT_QKMS: u32 = 4;
+/// Tencent KMS, API v2.
+pub const KMS_DIALECT_TENCENT: u32 = 5;
+/// Alibaba KMS, RPC API of version 2016-01-20.
+pub const KMS_DIALECT_ALIBABA_RPC: u32 = 6;
+/// Tencent KMS, API v3 of version 2019-01-18.
+pub const KMS_DIALECT_TENCENT_V3: u32 = 7;
+/// AWS KMS.
+pub const KMS_DIALECT_AWS: u32 = 8;
+
 /// kms_stats_t.memory_protection: all secrets lie in locked pages.
 pub const KMS_MEMORY_LOCKED: u32 = 1;
 /// Secrets are left out of core dumps.
@@ -172,3 +189,7 @@ pub const KMS_ALIAS_SIZE: usize = 257;
 pub const KMS_REQUEST_ID_SIZE: usize = 37;
 /// A text buffer of this size always holds the strings of one list item.
 pub const KMS_LIST_MIN_TEXT: usize = 65536;
+/// Least capacity of kms_exchange_response_t.body.
+pub const KMS_EXCHANGE_MIN_CAPACITY: usize = 131072;
+/// Least capacity of kms_exchange_response_t.headers, unless they are not wanted.
+pub const KMS_EXCHANGE_MIN_HEADERS: usize = 4096;

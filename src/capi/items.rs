@@ -8,14 +8,16 @@ use super::aliases::kms_alias_info_t;
 use super::care::kms_damage_info_t;
 use super::constants::KMS_ALGORITHM_XAES_256_GCM;
 use super::data::kms_data_key_info_t;
+use super::exchange::kms_exchange_response_t;
 use super::guard::copy_text;
 use super::input::{self, Extensible, struct_size};
 use super::keys::kms_key_info_t;
 use super::lifecycle::kms_tag_info_t;
 use super::output::check_memory;
-use super::types::{kms_buffer_t, kms_page_t, kms_span_t};
+use super::types::{kms_buffer_t, kms_page_t, kms_span_t, kms_status_t};
 use super::versions::kms_version_info_t;
 use crate::crypto::uuid;
+use crate::dialect::Response;
 use crate::engine::{AliasInfo, KeyInfo, ListPage, Listed, Served, Stats, TagInfo, VersionInfo};
 use crate::error::{Error, Result};
 use crate::store::verify::Damage;
@@ -105,6 +107,24 @@ impl Info<kms_version_info_t> {
         if !self.place.is_null() {
             self.write(&version_info(version));
         }
+    }
+}
+
+impl Info<kms_exchange_response_t> {
+    /// Fills everything but the offers of memory, which `place` holds with their lengths.
+    pub fn exchange(&self, place: kms_exchange_response_t, answer: &Response) {
+        let mut info = kms_exchange_response_t {
+            http_status: answer.http_status.into(),
+            grpc_status: answer.grpc_status,
+            status: answer.status as kms_status_t,
+            detail: answer.detail as u32,
+            request_id: [0; 40],
+            message: [0; 448],
+            ..place
+        };
+        copy_text(&mut info.request_id, &answer.request_id);
+        copy_text(&mut info.message, &answer.message);
+        self.write(&info);
     }
 }
 

@@ -13,6 +13,7 @@ pub mod aliases;
 pub mod care;
 pub mod constants;
 pub mod data;
+pub mod exchange;
 mod guard;
 mod input;
 mod items;

@@ -199,6 +199,16 @@ impl Kms {
         outcome
     }
 
+    /// The account of the store, as ARNs say it.
+    pub fn account_id(&self) -> &str {
+        &self.shared.account.id
+    }
+
+    /// The region of this handle, as ARNs say it.
+    pub fn region(&self) -> &str {
+        &self.shared.account.region
+    }
+
     fn require_writable(&self) -> Result<()> {
         if self.shared.settings.keyring.read_only { Err(Error::ReadOnly) } else { Ok(()) }
     }
