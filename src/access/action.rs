@@ -83,11 +83,21 @@ pub struct ActionInfo {
     pub class: Class,
 }
 
-const fn on_key(action: Action, name: &'static str, functions: &'static [&'static str], class: Class) -> ActionInfo {
+const fn on_key(
+    action: Action,
+    name: &'static str,
+    functions: &'static [&'static str],
+    class: Class,
+) -> ActionInfo {
     ActionInfo { action, name, functions, scope: Scope::Key, class }
 }
 
-const fn on_store(action: Action, name: &'static str, function: &'static [&'static str], class: Class) -> ActionInfo {
+const fn on_store(
+    action: Action,
+    name: &'static str,
+    function: &'static [&'static str],
+    class: Class,
+) -> ActionInfo {
     ActionInfo { action, name, functions: function, scope: Scope::Store, class }
 }
 
@@ -197,7 +207,8 @@ impl ActionSet {
             return Err(format!("action {pattern:?} is part of {instead:?} here; name that one"));
         }
         let lower = pattern.to_ascii_lowercase();
-        let matching = ACTIONS.iter().filter(|info| super::policy::glob(&lower, &info.name.to_ascii_lowercase()));
+        let matching =
+            ACTIONS.iter().filter(|info| super::policy::glob(&lower, &info.name.to_ascii_lowercase()));
         let set = ActionSet(matching.map(|info| 1 << info.action as u8).fold(0, |set, bit: u64| set | bit));
         let is_of_kms = pattern == "*" || lower.starts_with("kms:");
         if !is_of_kms || (set.0 == 0 && !is_wild && !ABSENT.iter().any(|name| same(name))) {
@@ -230,6 +241,11 @@ impl Action {
             Action::DescribeKey => GrantOperations::DESCRIBE_KEY,
             _ => return None,
         })
+    }
+
+    /// The actions that a grant can allow.
+    pub fn of_grants() -> impl Iterator<Item = Action> {
+        ACTIONS.iter().map(|info| info.action).filter(|action| action.grant_operation().is_some())
     }
 
     /// Whether its requests have an encryption context, which a grant may constrain.

@@ -91,8 +91,7 @@ impl Condition {
             Some(_) => return Err(format!("condition operator {operator:?} is not known here")),
             None => (Quantifier::None, operator),
         };
-        let (name, if_exists) =
-            rest.strip_suffix("IfExists").map_or((rest, false), |name| (name, true));
+        let (name, if_exists) = rest.strip_suffix("IfExists").map_or((rest, false), |name| (name, true));
         let known = OPERATORS.into_iter().find(|known| format!("{known:?}") == name);
         let operator_name = operator;
         let operator = known.ok_or_else(|| format!("condition operator {operator:?} is not known here"))?;
@@ -102,7 +101,9 @@ impl Condition {
         let known_key = Key::parse(key).ok_or_else(|| format!("condition key {key:?} is not known here"))?;
         let has_several = matches!(known_key, Key::ContextKeys | Key::GrantOperations);
         if has_several && quantifier == Quantifier::None && operator != Operator::Null {
-            return Err(format!("condition key {key:?} has several values: say ForAnyValue: or ForAllValues:"));
+            return Err(format!(
+                "condition key {key:?} has several values: say ForAnyValue: or ForAllValues:"
+            ));
         }
         if !known_key.takes(operator) {
             return Err(format!("condition operator {operator_name:?} does not fit key {key:?}"));
@@ -134,7 +135,9 @@ impl Condition {
                 Quantifier::All => Truth::True,
             },
             Found::Text(text) => self.matches(text).into(),
-            Found::Time(time) => self.values.iter().any(|value| self.operator.compares_time(time, value)).into(),
+            Found::Time(time) => {
+                self.values.iter().any(|value| self.operator.compares_time(time, value)).into()
+            }
             Found::Several(pairs) => {
                 self.several(pairs.iter().map(|(key, _)| *key), circumstances.knows_context())
             }
@@ -195,9 +198,9 @@ impl Operator {
             Operator::NumericLessThan | Operator::NumericLessThanEquals => {
                 Value::Number(parse_number(&text).ok_or_else(|| wrong("number"))?)
             }
-            Operator::DateLessThan | Operator::DateGreaterThan => {
-                Value::Time(parse_time(&text).ok_or_else(|| wrong("date (RFC 3339 in UTC, or seconds since 1970)"))?)
-            }
+            Operator::DateLessThan | Operator::DateGreaterThan => Value::Time(
+                parse_time(&text).ok_or_else(|| wrong("date (RFC 3339 in UTC, or seconds since 1970)"))?,
+            ),
         })
     }
 
@@ -209,7 +212,9 @@ impl Operator {
             }
             (_, Value::Text(other)) => text == other,
             (_, Value::Flag(flag)) => parse_flag(text) == Some(*flag),
-            (Operator::NumericLessThan, Value::Number(bound)) => parse_number(text).is_some_and(|it| it < *bound),
+            (Operator::NumericLessThan, Value::Number(bound)) => {
+                parse_number(text).is_some_and(|it| it < *bound)
+            }
             (_, Value::Number(bound)) => parse_number(text).is_some_and(|it| it <= *bound),
             (_, Value::Time(_)) => false,
         }
@@ -231,7 +236,10 @@ impl Key {
         if let Some(prefix) = name.get(..CONTEXT.len())
             && prefix.eq_ignore_ascii_case(CONTEXT)
         {
-            return name.get(CONTEXT.len()..).filter(|key| !key.is_empty()).map(|key| Key::Context(key.into()));
+            return name
+                .get(CONTEXT.len()..)
+                .filter(|key| !key.is_empty())
+                .map(|key| Key::Context(key.into()));
         }
         Some(match name.to_ascii_lowercase().as_str() {
             "kms:encryptioncontextkeys" => Key::ContextKeys,
@@ -246,10 +254,8 @@ impl Key {
 
     fn takes(&self, operator: Operator) -> bool {
         let is_date = matches!(operator, Operator::DateLessThan | Operator::DateGreaterThan);
-        let is_typed = matches!(
-            operator,
-            Operator::Bool | Operator::NumericLessThan | Operator::NumericLessThanEquals
-        );
+        let is_typed =
+            matches!(operator, Operator::Bool | Operator::NumericLessThan | Operator::NumericLessThanEquals);
         match self {
             Key::CurrentTime => is_date || operator == Operator::Null,
             Key::Context(_) => !is_date,
@@ -301,6 +307,7 @@ fn parse_time(text: &str) -> Option<i64> {
     if let Ok(seconds) = text.parse() {
         return Some(seconds);
     }
-    let moment = humantime::parse_rfc3339(text).or_else(|_| humantime::parse_rfc3339(&format!("{text}T00:00:00Z")));
+    let moment =
+        humantime::parse_rfc3339(text).or_else(|_| humantime::parse_rfc3339(&format!("{text}T00:00:00Z")));
     i64::try_from(moment.ok()?.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
 }

@@ -67,7 +67,9 @@ impl<'de> Deserialize<'de> for PrincipalDocument {
                 let mut names = None;
                 while let Some(key) = map.next_key::<String>()? {
                     if key != "AWS" || names.is_some() {
-                        return Err(de::Error::custom(format!("principals of type {key:?} are not known here")));
+                        return Err(de::Error::custom(format!(
+                            "principals of type {key:?} are not known here"
+                        )));
                     }
                     names = Some(map.next_value::<OneOrMany<String>>()?);
                 }
@@ -99,7 +101,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
                 while let Some(item) = seq.next_element()? {
                     list.push(item);
                 }
-                if list.is_empty() { Err(de::Error::custom("the list is empty")) } else { Ok(OneOrMany(list)) }
+                if list.is_empty() {
+                    Err(de::Error::custom("the list is empty"))
+                } else {
+                    Ok(OneOrMany(list))
+                }
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {

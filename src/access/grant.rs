@@ -1,6 +1,6 @@
 //! Grants: what a key's grantee may do, and in which encryption contexts.
 
-use super::{Circumstances, Known, Question, Truth};
+use super::{Action, Circumstances, Known, Question, Truth};
 
 /// A set of operations that a grant can allow; the bits are those of the C ABI.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +42,12 @@ impl GrantOperations {
         self.0 & other.0 == other.0
     }
 
+    /// What they allow.
+    pub fn actions(self) -> impl Iterator<Item = Action> {
+        Action::of_grants()
+            .filter(move |action| action.grant_operation().is_some_and(|operation| self.contains(operation)))
+    }
+
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         Self::ALL.into_iter().filter(move |(operation, _)| self.contains(*operation)).map(|(_, name)| name)
     }
@@ -76,16 +82,23 @@ impl Grant {
     /// are made by this one.
     pub fn allows(&self, question: &Question<'_>) -> Truth {
         let operation = question.action.grant_operation();
-        if self.grantee != question.principal.name() || !operation.is_some_and(|it| self.operations.contains(it)) {
+        if self.grantee != question.principal.name()
+            || !operation.is_some_and(|it| self.operations.contains(it))
+        {
             return Truth::False;
         }
-        if question.action.has_context() { self.constraint.admits(&question.circumstances) } else { Truth::True }
+        if question.action.has_context() {
+            self.constraint.admits(&question.circumstances)
+        } else {
+            Truth::True
+        }
     }
 
     /// Whether another grant says the same.
     pub fn is_same(&self, other: &Grant) -> bool {
-        let content =
-            |grant: &Grant| (grant.name.clone(), grant.grantee.clone(), grant.retiring.clone(), grant.operations);
+        let content = |grant: &Grant| {
+            (grant.name.clone(), grant.grantee.clone(), grant.retiring.clone(), grant.operations)
+        };
         content(self) == content(other) && self.constraint == other.constraint
     }
 
@@ -119,6 +132,13 @@ impl Constraint {
             Constraint::Equals(_) => Known::Context,
             Constraint::Any | Constraint::Subset(_) => Known::SomePairs,
         }
+    }
+
+    /// The pairs as a JSON object; empty where there are none.
+    pub fn to_json(&self) -> String {
+        let pairs: serde_json::Map<_, _> =
+            self.pairs().iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect();
+        if pairs.is_empty() { String::new() } else { serde_json::Value::Object(pairs).to_string() }
     }
 
     pub fn pairs(&self) -> &[(String, String)] {

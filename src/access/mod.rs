@@ -15,7 +15,7 @@ mod token;
 pub use action::{ACTIONS, Action, ActionInfo, ActionSet, Class, Scope};
 pub use grant::{Constraint, Grant, GrantOperations};
 pub use policy::{MAX_POLICY, Policy};
-pub use principal::{Account, Principal};
+pub use principal::{Account, Principal, check_name};
 pub use token::{TokenClaim, issue as issue_token, read as read_token};
 
 /// The answer to a question of which not everything may be known (Kleene's three values).

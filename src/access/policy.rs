@@ -167,7 +167,11 @@ fn refused(why: &str) -> Error {
 
 /// Policy variables (${aws:...}) are not evaluated here.
 pub(super) fn refuse_variables(text: &str) -> Result<(), String> {
-    if text.contains("${") { Err(format!("{text:?} has a policy variable, which is not known here")) } else { Ok(()) }
+    if text.contains("${") {
+        Err(format!("{text:?} has a policy variable, which is not known here"))
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether a text matches a pattern in which * stands for any characters and ? for any one.

@@ -25,7 +25,8 @@ impl Account {
 
     /// Whether a policy's principal is the account's root: its ARN, QKMS's form of it, or the bare account.
     pub fn is_root(&self, principal: &str) -> bool {
-        let account = principal.strip_prefix("arn:aws:iam::").or_else(|| principal.strip_prefix("arn:verenc:iam::"));
+        let account =
+            principal.strip_prefix("arn:aws:iam::").or_else(|| principal.strip_prefix("arn:verenc:iam::"));
         principal == self.id || account.and_then(|rest| rest.strip_suffix(":root")) == Some(&self.id)
     }
 
@@ -54,10 +55,15 @@ impl Principal {
         Principal { name: account.root(), is_root: true, number: 0 }
     }
 
+    /// The library itself, which rotates keys that are due.
+    pub fn library() -> Principal {
+        Principal { name: "libkms".into(), is_root: false, number: u64::MAX }
+    }
+
     /// A principal by its name: an ARN, or any other text.
     pub fn named(account: &Account, name: &str) -> Result<Principal> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        check_name("request.principal", name)?;
+        check_name("options.principal", name)?;
         if account.is_root(name) {
             return Ok(Principal::root(account));
         }
@@ -81,7 +87,9 @@ impl Principal {
 pub fn check_name(field: &'static str, name: &str) -> Result<()> {
     let characters = name.chars().count();
     if !(1..=MAX_PRINCIPAL).contains(&characters) {
-        return Err(Error::argument(format!("{field}: has {characters} characters, expected 1 to {MAX_PRINCIPAL}")));
+        return Err(Error::argument(format!(
+            "{field}: has {characters} characters, expected 1 to {MAX_PRINCIPAL}"
+        )));
     }
     if name.contains(['*', '?']) || name.chars().any(char::is_control) {
         return Err(Error::argument(format!("{field}: must not contain *, ? or control characters")));

@@ -2,7 +2,7 @@
 //! says how far the log goes. Whoever appends holds a lock on the head, in any process, so lines never mix.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -63,7 +63,9 @@ impl LogFile {
         let log = private(&self.path).map_err(log_error)?;
         let size = log.metadata().map_err(log_error)?.len();
         if size < head.size || (head == Head::default() && (size > 0 || full.exists())) {
-            return Err(tampered("is shorter than it was, or its head is gone; move its files away to begin a new one"));
+            return Err(tampered(
+                "is shorter than it was, or its head is gone; move its files away to begin a new one",
+            ));
         }
         let mut locked = Locked { file: self, mac, head, log };
         locked.take_in_rest()?;
@@ -106,10 +108,8 @@ impl Locked<'_> {
             text.push_str(&line);
             link = next;
         }
-        let written = self
-            .log
-            .write_all_at(text.as_bytes(), self.head.size)
-            .and_then(|()| self.log.sync_data());
+        let written =
+            self.log.write_all_at(text.as_bytes(), self.head.size).and_then(|()| self.log.sync_data());
         if let Err(error) = written {
             // Half a line must not stay; if this fails too, the next one to lock the log does it.
             let _ = self.log.set_len(self.head.size);

@@ -37,8 +37,7 @@ pub struct LogDamage {
 }
 
 impl Position {
-    pub const START: Position =
-        Position { segment: 1, offset: 0, line: 0, link: START, head_met: false };
+    pub const START: Position = Position { segment: 1, offset: 0, line: 0, link: START, head_met: false };
 
     pub fn to_text(self) -> String {
         let Position { segment, offset, line, link, head_met } = self;
@@ -60,7 +59,9 @@ impl Position {
 /// Verifies on from a position. Gives the damages found, and where to go on; None at the end.
 pub fn step(path: &Path, mac: Mac<'_>, from: Position) -> Result<(Vec<LogDamage>, Option<Position>)> {
     let head_file = File::open(head_path(path)).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Error::not_found(crate::error::Detail::None, path.display().to_string()),
+        std::io::ErrorKind::NotFound => {
+            Error::not_found(crate::error::Detail::None, path.display().to_string())
+        }
         _ => log_error(error),
     })?;
     let head = match read_head(&head_file, mac) {
@@ -163,7 +164,10 @@ impl Walk<'_> {
     fn finish(&mut self) {
         if self.head.link.seq > 0 && !self.at.head_met {
             let (last, head) = (self.at.link.seq, self.head.link.seq);
-            self.note(0, format!("the log ends with record {last}; {head} were written: its tail was cut off"));
+            self.note(
+                0,
+                format!("the log ends with record {last}; {head} were written: its tail was cut off"),
+            );
         }
     }
 }

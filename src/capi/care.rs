@@ -35,7 +35,7 @@ pub struct kms_backup_request_t {
     pub struct_size: usize,
     /// A file that is not there yet; required.
     pub path: *const c_char,
-    /// No flag is defined yet.
+    /// KMS_DRY_RUN.
     pub flags: u32,
     pub reserved: u32,
 }
@@ -49,7 +49,7 @@ impl Extensible for kms_backup_request_t {
 #[derive(Clone, Copy)]
 pub struct kms_verify_request_t {
     pub struct_size: usize,
-    /// No flag is defined yet.
+    /// KMS_DRY_RUN.
     pub flags: u32,
     pub reserved: u32,
 }
@@ -124,9 +124,8 @@ pub unsafe extern "C" fn kms_backup(
         unsafe {
             let kms = input::handle(kms)?;
             let raw = input::request(request)?;
-            input::no_flags("request.flags", raw.flags)?;
             input::reserved("request.reserved", raw.reserved)?;
-            kms.backup(input::required_str("request.path", raw.path)?)
+            kms.backup(input::required_str("request.path", raw.path)?, raw.flags)
         }
     })
 }
@@ -155,10 +154,9 @@ pub unsafe extern "C" fn kms_verify(
         unsafe {
             let kms = input::handle(kms)?;
             let raw = input::request(request)?;
-            input::no_flags("request.flags", raw.flags)?;
             input::reserved("request.reserved", raw.reserved)?;
             let mut list = List::new(page, items, item_size, items_capacity, text)?;
-            let damages = kms.verify(list.marker(), list.capacity())?;
+            let damages = kms.verify(list.marker(), list.capacity(), raw.flags)?;
             list.fill(&damages)
         }
     })

@@ -2,9 +2,13 @@
 
 use std::cell::Cell;
 
+use super::request::{EncryptRequest, Served};
 use super::{GrantTokens, Live};
-use crate::access::{Action, Circumstances, GrantOperations, Known, Principal, Question, Rules, Scope, Truth};
+use crate::access::{
+    Action, Circumstances, GrantOperations, Known, Principal, Question, Rules, Scope, Truth,
+};
 use crate::crypto::aad::Aad;
+use crate::crypto::hex;
 use crate::crypto::uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::keyring::{Key, KeyName};
@@ -23,6 +27,18 @@ pub struct Call<'a> {
     pub grant_operations: GrantOperations,
     /// The request id of the record that was written before the call's change was committed.
     pub(super) logged: Cell<Option<Uuid>>,
+    /// What was found out on the way; for the audit log.
+    facts: Cell<Option<Box<Facts>>>,
+}
+
+#[derive(Default)]
+pub struct Facts {
+    pub key_id: String,
+    pub version_id: String,
+    /// Of a re-encryption.
+    pub source_key: String,
+    pub grant: String,
+    pub request_id: Option<Uuid>,
 }
 
 impl<'a> Call<'a> {
@@ -37,19 +53,47 @@ impl<'a> Call<'a> {
             data_key_spec: None,
             grant_operations: GrantOperations::NONE,
             logged: Cell::new(None),
+            facts: Cell::new(None),
         }
     }
 
-    pub fn with_tokens(self, tokens: &'a GrantTokens<'a>) -> Self {
+    /// Notes what was found out.
+    pub fn note(&self, edit: impl FnOnce(&mut Facts)) {
+        let mut facts = self.facts.take().unwrap_or_default();
+        edit(&mut facts);
+        self.facts.set(Some(facts));
+    }
+
+    pub fn with_facts<T>(&self, read: impl FnOnce(&Facts) -> T) -> T {
+        let facts = self.facts.take().unwrap_or_default();
+        let value = read(&facts);
+        self.facts.set(Some(facts));
+        value
+    }
+
+    /// The request id that the call has been given.
+    pub fn request_id(&self) -> Option<Uuid> {
+        self.with_facts(|facts| facts.request_id)
+    }
+
+    pub fn with_tokens<'t: 'a>(self, tokens: &'a GrantTokens<'t>) -> Self {
         Call { grant_tokens: tokens, ..self }
     }
 
-    pub fn with_context(self, aad: &'a Aad<'a>) -> Self {
+    pub fn with_context<'t: 'a>(self, aad: &'a Aad<'t>) -> Self {
         Call { context: aad.pairs(), ..self }
     }
 
     pub fn with_version(self, version_id: Option<&'a str>) -> Self {
         Call { version_id, ..self }
+    }
+
+    pub fn of_payload<'t: 'a>(self, request: &'a EncryptRequest<'t>) -> Self {
+        self.with_version(request.version_id).with_tokens(&request.grant_tokens).with_context(&request.aad)
+    }
+
+    pub fn with_data_key_spec(self, data_key_spec: Option<&'static str>) -> Self {
+        Call { data_key_spec, ..self }
     }
 
     fn circumstances(&self) -> Circumstances<'a> {
@@ -86,6 +130,13 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// The same, for a caller that only needs to know that it may go on.
+    pub fn require(&self, rules: &Rules, key_id: &str) -> Result<()> {
+        let grant = self.permitted_by(rules, key_id)?.map(String::from);
+        self.note(|facts| facts.grant = grant.unwrap_or_default());
+        Ok(())
+    }
+
     pub fn denied(&self, on: &str) -> Error {
         let principal = self.caller.name().to_string();
         Error::AccessDenied { principal, action: self.action.name(), on: on.to_string() }
@@ -107,7 +158,9 @@ struct Decision {
 }
 
 enum Standing {
-    Allowed { grant: Option<Box<str>> },
+    Allowed {
+        grant: Option<Box<str>>,
+    },
     Refused,
     /// To be asked again each time.
     Depends,
@@ -160,7 +213,9 @@ impl Standing {
             Question { principal: call.caller, action: call.action, circumstances: Circumstances::UNKNOWN };
         let verdict = rules.judge(&question);
         match verdict.allowed {
-            Truth::True => Standing::Allowed { grant: verdict.grant.map(|grant| grant.grant_id.as_str().into()) },
+            Truth::True => {
+                Standing::Allowed { grant: verdict.grant.map(|grant| grant.grant_id.as_str().into()) }
+            }
             Truth::False => Standing::Refused,
             Truth::Unknown => Standing::Depends,
         }
@@ -176,10 +231,48 @@ pub enum TokenKey<'a> {
 }
 
 impl Live {
+    /// For the audit log: which key it is, and by which grant.
+    #[inline]
+    pub fn note_key(&self, call: &Call<'_>, key: &Key, grant: Option<&str>) {
+        if self.audit.is_some() {
+            call.note(|facts| {
+                facts.key_id = key.id().into();
+                facts.grant = grant.unwrap_or_default().into();
+            });
+        }
+    }
+
+    #[inline]
+    pub fn note_served(&self, call: &Call<'_>, served: &Served) {
+        if self.audit.is_some() {
+            call.note(|facts| {
+                facts.version_id = served.version_id.as_str().into();
+                facts.request_id = Some(served.request_id);
+            });
+        }
+    }
+
+    #[inline]
+    pub fn see_tokens(&self, call: &Call<'_>, keys: &[TokenKey<'_>]) -> Result<()> {
+        if call.grant_tokens.is_empty() { Ok(()) } else { self.see_grants(call.grant_tokens, keys) }
+    }
+
+    /// The same inside a transaction, which sees the rules as they are.
+    pub fn require_tokens(&self, call: &Call<'_>, key: &Uuid, rules: &Rules) -> Result<()> {
+        for token in call.grant_tokens {
+            let claim = self.keyring.store().read_grant_token(token).ok_or(Error::InvalidGrantToken)?;
+            let grant_id = hex::encode(&claim.grant);
+            if claim.key != *key || !rules.grants.iter().any(|grant| grant.grant_id == grant_id) {
+                return Err(Error::InvalidGrantToken);
+            }
+        }
+        Ok(())
+    }
+
     /// Sees to it that every token is of a grant on one of the keys, and that the keyring knows these grants: a token
     /// works at once, before a cache would have seen its grant, and not any more when the grant is gone.
     #[cold]
-    pub fn see_grants(&self, tokens: &[&str], keys: &[TokenKey<'_>]) -> Result<()> {
+    fn see_grants(&self, tokens: &[&str], keys: &[TokenKey<'_>]) -> Result<()> {
         let find = || {
             let found = keys.iter().map(|key| match key {
                 TokenKey::Named(name) => self.keyring.by_name(*name).map(Some),
@@ -191,7 +284,7 @@ impl Live {
         let mut asked = false;
         for token in tokens {
             let claim = self.keyring.store().read_grant_token(token).ok_or(Error::InvalidGrantToken)?;
-            let grant_id = crate::crypto::uuid::hex(&claim.grant);
+            let grant_id = hex::encode(&claim.grant);
             loop {
                 let of_claim = found.iter().find(|key| key.uuid == claim.key);
                 let key = of_claim.ok_or(Error::InvalidGrantToken)?;

@@ -8,6 +8,7 @@ use super::lifecycle::waiting_ends;
 use super::list::{ListPage, Marker};
 use super::request::{ImportRequest, KeyRequest, ScheduleRequest};
 use super::{Kms, states};
+use crate::access::Action;
 use crate::crypto::secret::MATERIAL_SIZE;
 use crate::crypto::xaes;
 use crate::error::{Detail, Error, Result};
@@ -57,7 +58,7 @@ impl VersionInfo {
 impl Kms {
     pub fn rotate_key(&self, request: &KeyRequest<'_>) -> Result<VersionInfo> {
         request.refuse_version()?;
-        self.edit_key(request, |edit| {
+        self.edit_key(Action::RotateKeyOnDemand, request, |edit| {
             states::usable(&edit.head)?;
             let version = rotate(edit, false)?;
             Ok(VersionInfo::new(&edit.head, &version, VersionUsage::default()))
@@ -66,7 +67,7 @@ impl Kms {
 
     pub fn set_primary_version(&self, request: &KeyRequest<'_>) -> Result<()> {
         let version_id = request.require_version()?;
-        self.edit_key(request, |edit| {
+        self.edit_key(Action::SetPrimaryVersion, request, |edit| {
             states::usable(&edit.head)?;
             let version = find(edit, version_id)?.clone();
             states::version_usable(&version)?;
@@ -77,7 +78,7 @@ impl Kms {
     }
 
     pub fn describe_key_version(&self, request: &KeyRequest<'_>) -> Result<VersionInfo> {
-        self.with_key(request, |key| {
+        self.with_key(Action::DescribeKeyVersion, request, |key| {
             let version = match request.version_id {
                 Some(version_id) => key.version_by_id(version_id),
                 None => key.primary(),
@@ -95,7 +96,7 @@ impl Kms {
     ) -> Result<ListPage<VersionInfo>> {
         request.refuse_version()?;
         let after = Marker::Versions.index(marker)?;
-        self.with_key(request, |key| {
+        self.with_key(Action::ListKeyVersions, request, |key| {
             let versions = key.versions().iter().map(|version| VersionInfo::of(key, version));
             Ok(Marker::Versions.page_of(versions, after, limit))
         })
@@ -105,7 +106,7 @@ impl Kms {
         let key_request = request.key_request();
         let version_id = key_request.require_version()?;
         let destruction_at = waiting_ends(request.waiting_days, LEAST_DESTRUCTION_DAYS)?;
-        self.edit_key(&key_request, |edit| {
+        self.edit_key(Action::ScheduleVersionDestruction, &key_request, |edit| {
             states::refuse_pending(&edit.head)?;
             let version = find(edit, version_id)?;
             states::version_usable(version)?;
@@ -122,7 +123,7 @@ impl Kms {
 
     pub fn cancel_version_destruction(&self, request: &KeyRequest<'_>) -> Result<()> {
         let version_id = request.require_version()?;
-        self.edit_key(request, |edit| {
+        self.edit_key(Action::CancelVersionDestruction, request, |edit| {
             states::refuse_pending(&edit.head)?;
             let version = find(edit, version_id)?;
             if version.state() != VersionState::PendingDestruction {
@@ -146,7 +147,7 @@ impl Kms {
             return Err(Error::argument("request.expires_at: is in the past"));
         }
         let commitment = xaes::commitment(material);
-        self.edit_key(&request.key_request(), |edit| {
+        self.edit_key(Action::ImportKeyMaterial, &request.key_request(), |edit| {
             require_imported(&edit.head)?;
             super::keys::refuse_pending_deletion(&edit.head)?;
             let known = edit.head.material_commitment.as_slice();
@@ -178,7 +179,7 @@ impl Kms {
 
     pub fn delete_imported_key_material(&self, request: &KeyRequest<'_>) -> Result<()> {
         request.refuse_version()?;
-        self.edit_key(request, |edit| {
+        self.edit_key(Action::DeleteImportedKeyMaterial, request, |edit| {
             require_imported(&edit.head)?;
             super::keys::refuse_pending_deletion(&edit.head)?;
             let numbers: Vec<u32> = edit.versions().iter().map(|version| version.number).collect();

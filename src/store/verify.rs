@@ -1,7 +1,8 @@
 //! Verification of a whole store, step by step: every seal, every sum, every reference.
 
 use super::record::{
-    AliasRecord, GrantRecord, KeyNameRecord, KeyRecord, PolicyRecord, UsageRecord, VersionRecord, VersionState,
+    AliasRecord, GrantRecord, KeyNameRecord, KeyRecord, PolicyRecord, UsageRecord, VersionRecord,
+    VersionState,
 };
 use super::sealed::{Family, SealedStore};
 use super::{Kind, Row, RowId, RowName, Rows};

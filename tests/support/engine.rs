@@ -197,7 +197,7 @@ impl Caller {
     pub fn verify(&self) {
         let mut marker = String::new();
         loop {
-            let page = self.kms.verify(&marker, 100).expect("a verification");
+            let page = self.kms.verify(&marker, 100, 0).expect("a verification");
             let damages: Vec<_> = page.items.iter().map(|listed| &listed.item).collect();
             assert!(damages.is_empty(), "{damages:?}");
             if !page.more {
@@ -244,6 +244,7 @@ fn open(file: &str, root: &[u8; 32], flags: u32) -> Result<Kms, Status> {
         flags,
         max_staleness_ms: 0,
         timeout_ms: 0,
+        audit: None,
     };
     Kms::open(&options).map_err(|error| error.status())
 }
