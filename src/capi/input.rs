@@ -81,6 +81,10 @@ pub(super) fn reserved(name: &'static str, value: u32) -> Result<()> {
     if value == 0 { Ok(()) } else { Err(Error::argument(format!("{name}: is {value}, must be 0"))) }
 }
 
+pub(super) fn reserved_size(name: &'static str, value: usize) -> Result<()> {
+    if value == 0 { Ok(()) } else { Err(Error::argument(format!("{name}: is {value}, must be 0"))) }
+}
+
 pub(super) fn no_flags(name: &'static str, value: u32) -> Result<()> {
     if value == 0 { Ok(()) } else { Err(Error::argument(format!("{name}: {value:#x} has unknown bits"))) }
 }

@@ -46,6 +46,8 @@ pub struct kms_create_key_request_t {
     pub key_uuid: kms_bytes_t,
     /// The key's policy, as for kms_put_key_policy(); NULL = the default one.
     pub policy: *const c_char,
+    /// Keeps the size the same multiple of 8 on 32-bit machines; 0.
+    pub reserved1: usize,
 }
 
 impl Extensible for kms_create_key_request_t {
@@ -154,6 +156,7 @@ pub unsafe extern "C" fn kms_create_key(
             let raw = input::request(request)?;
             let info = Info::new(info)?;
             input::reserved("request.reserved", raw.reserved)?;
+            input::reserved_size("request.reserved1", raw.reserved1)?;
             let key = kms.create_key(&CreateKeyRequest {
                 key_id: input::optional_str("request.key_id", raw.key_id)?,
                 description: input::optional_str("request.description", raw.description)?,
