@@ -26,7 +26,7 @@ const fn program(name: &'static str) -> Program {
 }
 
 /// The programs of tests/c that link to the library. `unload` does not.
-const PROGRAMS: [Program; 11] = [
+const PROGRAMS: [Program; 12] = [
     program("story"),
     program("lifecycle"),
     program("null"),
@@ -36,6 +36,7 @@ const PROGRAMS: [Program; 11] = [
     program("bounds_keys"),
     program("buffers"),
     program("order"),
+    program("known"),
     // Argon2id's 64 MiB would take valgrind minutes.
     Program { name: "open", arguments: &["passphrase"], slow_arguments: &[] },
     Program { name: "threads", arguments: &["2000"], slow_arguments: &["150"] },

@@ -4,6 +4,7 @@
 #![allow(unsafe_code)] // calls of C functions that the wrappers have no use for
 
 use std::fmt::Write;
+use std::path::Path;
 use std::process::Command;
 use std::ptr::null_mut;
 
@@ -21,7 +22,7 @@ use kms::capi::versions::*;
 use kms::crypto::aad::{Aad, Context};
 use python::{run_script, unhex};
 use serde_json::Value;
-use support::{STRICT, built_library_dir, cc, root, run, temp_dir};
+use support::{STRICT, built_library_dir, cc, root, run, run_program, temp_dir};
 
 const BLOBS: &str = include_str!("vectors/blob_format_1.json");
 const XAES: &str = include_str!("vectors/xaes_256_gcm.json");
@@ -251,14 +252,31 @@ fn quoted(text: &str) -> String {
 fn run_in_c(blobs: &Value, xaes: &Value) -> Result<String, String> {
     let dir = temp_dir();
     std::fs::write(dir.path().join("vectors.h"), CSource::of(blobs, xaes)).expect("the vectors as C source");
+    run_c_program("vectors.c", dir.path())
+}
+
+/// Builds and runs a program of tests/c in a directory.
+fn run_c_program(name: &str, dir: &Path) -> Result<String, String> {
     let libcrypto = run(Command::new("pkg-config").args(["--cflags", "--libs", "libcrypto"]))?;
-    let program = dir.path().join("program");
+    let program = dir.join("program");
     let mut compile = cc();
-    compile.arg("-std=c99").args(STRICT).arg("-I").arg(root().join("include")).arg("-I").arg(dir.path());
-    compile.arg(root().join("tests/c/vectors.c")).args(["-x", "none"]);
+    compile.arg("-std=c99").args(STRICT).arg("-I").arg(root().join("include")).arg("-I").arg(dir);
+    compile.arg(root().join("tests/c").join(name)).args(["-x", "none"]);
     compile.arg("-L").arg(built_library_dir()).arg("-lkms").args(libcrypto.split_whitespace());
     run(compile.arg("-o").arg(&program))?;
-    run(Command::new(program).env("LD_LIBRARY_PATH", built_library_dir()))
+    run_program(program, dir, Some(built_library_dir()))
+}
+
+/// What C programs make opens in Python, from the material alone.
+#[test]
+fn ciphertexts_from_c_open_in_python() {
+    let output = run_c_program("known.c", temp_dir().path()).unwrap_or_else(|error| panic!("{error}"));
+    let lines: Vec<_> = output.lines().filter(|line| line.starts_with('{')).collect();
+    assert_eq!(lines.len(), 14, "{output}");
+    assert_eq!(run_script("open_blobs.py", &lines.join("\n")).as_deref(), Ok("14\n"));
+    // The negative twin: another material.
+    let wrong = lines[0].replace("\"07010802", "\"07010803");
+    assert!(run_script("open_blobs.py", &wrong).expect_err("another material").contains("commitment"));
 }
 
 #[test]

@@ -19,7 +19,8 @@ pub(super) const MAX_STRUCT_SIZE: usize = 4096;
 pub(super) trait Extensible: Copy {
     /// The parameter's name in messages.
     const NAME: &'static str;
-    /// Its size in the first release that had it; a caller cannot have a smaller one.
+    /// Its size in the first release that had it; a caller cannot have a smaller one. A struct that has grown since
+    /// says so: `const FIRST_SIZE: usize = offset_of!(Self, first_new_member);` (tests/abi.rs insists).
     const FIRST_SIZE: usize = size_of::<Self>();
 }
 
