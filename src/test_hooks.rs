@@ -1,7 +1,9 @@
-//! For this crate's own tests only (feature `test-hooks`, never in a shipped library): an injected panic, and what the
-//! library otherwise never shows, so that tests can open its ciphertexts with other software.
+//! For this crate's own tests only (feature `test-hooks`, never in a shipped library): an injected panic, a file
+//! system that fails, and what the library otherwise never shows, so that tests can open its ciphertexts with other
+//! software.
 
 use std::cell::Cell;
+use std::ffi::CStr;
 use std::sync::atomic::AtomicU64;
 
 use crate::capi::types::kms_t;
@@ -11,6 +13,16 @@ use crate::keyring::KeyName;
 
 thread_local! {
     static PANIC_IN: Cell<Option<&'static str>> = const { Cell::new(None) };
+    static FILE_SYSTEM: Cell<Option<&'static CStr>> = const { Cell::new(None) };
+}
+
+/// Lets SQLite work on a file system (a registered VFS) that a test has made, in files that this thread opens.
+pub fn use_file_system(name: Option<&'static CStr>) {
+    FILE_SYSTEM.set(name);
+}
+
+pub(crate) fn file_system() -> Option<&'static CStr> {
+    FILE_SYSTEM.get()
 }
 
 /// Makes the next call of an export on this thread panic.

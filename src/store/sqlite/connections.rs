@@ -61,7 +61,7 @@ impl Connections {
             if self.read_only { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
         // Each connection is used by one thread at a time, so it needs no mutex of its own.
         let flags = flags | access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags).map_err(sql_error)?;
+        let mut connection = open_file(path, flags).map_err(sql_error)?;
         connection.busy_handler(Some(wait_at_most(self.timeout))).map_err(sql_error)?;
         connection
             .execute_batch(
@@ -128,6 +128,14 @@ impl Connections {
         }
         outcome
     }
+}
+
+fn open_file(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    #[cfg(feature = "test-hooks")]
+    if let Some(name) = crate::test_hooks::file_system() {
+        return Connection::open_with_flags_and_vfs(path, flags, name);
+    }
+    Connection::open_with_flags(path, flags)
 }
 
 /// A busy handler: short sleeps of random length, so that many waiting processes do not march in step.
