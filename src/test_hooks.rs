@@ -4,6 +4,8 @@
 
 use std::cell::Cell;
 use std::ffi::CStr;
+use std::io;
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
 use crate::capi::types::kms_t;
@@ -13,15 +15,18 @@ use crate::keyring::KeyName;
 
 thread_local! {
     static PANIC_IN: Cell<Option<&'static str>> = const { Cell::new(None) };
-    static FILE_SYSTEM: Cell<Option<&'static CStr>> = const { Cell::new(None) };
+    static FILE_SYSTEM: Cell<Option<FileSystem>> = const { Cell::new(None) };
 }
 
-/// Lets SQLite work on a file system (a registered VFS) that a test has made, in files that this thread opens.
-pub fn use_file_system(name: Option<&'static CStr>) {
-    FILE_SYSTEM.set(name);
+/// A file system that a test has made: a registered VFS of SQLite, and what syncs a file on it.
+pub type FileSystem = (&'static CStr, fn(&Path) -> io::Result<()>);
+
+/// What stores that this thread opens work on.
+pub fn use_file_system(file_system: Option<FileSystem>) {
+    FILE_SYSTEM.set(file_system);
 }
 
-pub(crate) fn file_system() -> Option<&'static CStr> {
+pub(crate) fn file_system() -> Option<FileSystem> {
     FILE_SYSTEM.get()
 }
 

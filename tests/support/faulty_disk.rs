@@ -7,7 +7,7 @@
 #![allow(unsafe_code)] // a VFS: C callbacks over C callbacks
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::path::Path;
 use std::sync::Once;
@@ -23,10 +23,15 @@ pub enum Fault {
     IsCut,
     /// This operation and all after it.
     FailsForGood,
-    /// Nothing can be written any more until there is room. What is there can be.
+    /// No file grows any more until there is room. What is there can be overwritten.
     IsFull,
     /// Nothing can be done any more, and when the power is back, only some of what was not synced is there.
     LosesPower(Kept),
+    /// The same with nothing kept, on a disk that says of a sync that it is done, but does none.
+    LosesPowerAfterLies,
+    /// Nothing can be done any more: the process is dead. All that it did is there, but what it did not sync is as
+    /// unsynced in the next with_fault() of this thread.
+    Dies,
 }
 
 /// What of the unsynced operations on each file reached the disk before the power went.
@@ -43,6 +48,7 @@ pub enum Kept {
 enum Operation {
     Write { offset: usize, new: Vec<u8> },
     Truncate { size: usize },
+    Delete,
 }
 
 struct OpenFile {
@@ -52,16 +58,23 @@ struct OpenFile {
     path: String,
 }
 
+/// What was done to a file since it was synced, and what it was then; None = not there.
+struct Unsynced {
+    synced: Option<Vec<u8>>,
+    operations: Vec<Operation>,
+}
+
 #[derive(Default)]
 struct Disk {
     /// Operations that change files, so far.
     count: usize,
-    /// At which of them what happens.
+    /// From which of them on what happens.
     fault: Option<(usize, Fault)>,
     has_happened: bool,
     open: HashMap<usize, OpenFile>,
-    /// Of each file: as it was when it was synced last, and what was done since. Deleted files have no content.
-    unsynced: BTreeMap<String, (Option<Vec<u8>>, Vec<Operation>)>,
+    unsynced: BTreeMap<String, Unsynced>,
+    /// Files that are new, and were not synced yet.
+    created: BTreeSet<String>,
 }
 
 thread_local! {
@@ -71,22 +84,27 @@ thread_local! {
 const NAME: &CStr = c"libkms-tests-faulty";
 
 /// Runs `body` with stores on a disk of this thread on which the n-th operation goes wrong; n is from 1, and 0 is
-/// never. When it returns, the power is back.
+/// never. When it returns, the power is back. What the files are at the beginning counts as synced.
 pub fn with_fault<T>(n: usize, fault: Fault, body: impl FnOnce() -> T) -> T {
     register();
     DISK.with_borrow_mut(|disk| {
         assert!(disk.open.is_empty(), "a store is open on this disk");
-        *disk = Disk { fault: Some((n, fault)), ..Disk::default() };
+        let unsynced = std::mem::take(&mut disk.unsynced);
+        *disk = Disk { fault: (n > 0).then_some((n, fault)), unsynced, ..Disk::default() };
     });
-    kms::test_hooks::use_file_system(Some(NAME));
+    kms::test_hooks::use_file_system(Some((NAME, sync_of_library)));
     let value = body();
     kms::test_hooks::use_file_system(None);
     DISK.with_borrow_mut(|disk| {
         assert!(disk.open.is_empty(), "a store was left open on a disk that is gone");
-        if let (true, Fault::LosesPower(kept)) = (disk.has_happened, fault) {
-            for (path, (synced, operations)) in std::mem::take(&mut disk.unsynced) {
-                after_power_loss(Path::new(&path), synced, &operations, kept);
-            }
+        let kept = match disk.fault {
+            Some((_, Fault::Dies)) => return,
+            Some((_, Fault::LosesPower(kept))) => kept,
+            _ => Kept::Nothing,
+        };
+        let (unsynced, is_dark) = (std::mem::take(&mut disk.unsynced), disk.is_dark());
+        for (path, unsynced) in unsynced.into_iter().filter(|_| is_dark) {
+            after_power_loss(Path::new(&path), unsynced, kept);
         }
     });
     value
@@ -102,66 +120,97 @@ pub fn has_happened() -> bool {
     DISK.with_borrow(|disk| disk.has_happened)
 }
 
+/// Whether nothing that is written now can become durable any more.
+pub fn is_broken() -> bool {
+    let fails = |disk: &Disk| disk.has_happened && matches!(disk.fault, Some((_, Fault::FailsForGood)));
+    DISK.with_borrow(|disk| disk.is_dark() || fails(disk))
+}
+
+/// Now, with nothing kept.
+pub fn lose_power() {
+    DISK.with_borrow_mut(|disk| {
+        disk.fault = Some((0, Fault::LosesPower(Kept::Nothing)));
+        disk.has_happened = true;
+    });
+}
+
 /// Lets a full disk have room again.
 pub fn make_room() {
     DISK.with_borrow_mut(|disk| disk.fault = None);
 }
 
-fn after_power_loss(path: &Path, synced: Option<Vec<u8>>, operations: &[Operation], kept: Kept) {
-    let shared_memory = path.as_os_str().to_string_lossy().replace("-wal", "") + "-shm";
-    let _ = std::fs::remove_file(shared_memory);
-    // Whether the file was made or deleted since it was synced, the folder tells: SQLite syncs it where it matters.
-    if !path.exists() && (kept != Kept::Nothing || synced.is_none()) {
-        return;
-    }
-    let mut content = synced.unwrap_or_default();
-    let last = operations.len().saturating_sub(1);
-    for (index, operation) in operations.iter().enumerate() {
+fn after_power_loss(path: &Path, unsynced: Unsynced, kept: Kept) {
+    let mut content = unsynced.synced;
+    let last = unsynced.operations.len().saturating_sub(1);
+    for (index, operation) in unsynced.operations.iter().enumerate() {
         let is_kept = match kept {
             Kept::Nothing => false,
             Kept::Everything | Kept::LastIsTorn => true,
-            Kept::EverySecond => index % 2 == 1,
+            // What is written after a file was deleted goes to another one.
+            Kept::EverySecond => index % 2 == 1 || matches!(operation, Operation::Delete),
         };
         let is_torn = kept == Kept::LastIsTorn && index == last;
         match operation {
             Operation::Write { offset, new } if is_kept => {
                 let new = if is_torn { &new[..new.len() / 2] } else { &new[..] };
+                let content = content.get_or_insert_default();
                 let end = offset + new.len();
                 content.resize(content.len().max(end), 0);
                 content[*offset..end].copy_from_slice(new);
             }
-            Operation::Truncate { size } if is_kept && !is_torn => content.resize(*size, 0),
+            Operation::Truncate { size } if is_kept && !is_torn => {
+                content.get_or_insert_default().resize(*size, 0);
+            }
+            Operation::Delete if is_kept => content = None,
             _ => {}
         }
     }
-    std::fs::write(path, content).expect("the file as the disk has it");
+    match content {
+        Some(content) => std::fs::write(path, content).expect("the file as the disk has it"),
+        None if path.exists() => std::fs::remove_file(path).expect("a file that never reached the disk"),
+        None => {}
+    }
+    // Shared memory is no file of the disk.
+    let beside = path.to_string_lossy().replace("-wal", "") + "-shm";
+    let _ = std::fs::remove_file(beside);
 }
 
 /// How an operation goes.
 enum Verdict {
     Done,
-    Cut,
+    Cut(c_int),
     Refused(c_int),
 }
 
 impl Disk {
     /// Counts an operation, and says how it goes.
-    fn next(&mut self, refusal: c_int) -> Verdict {
+    fn next(&mut self, grows: bool, refusal: c_int) -> Verdict {
         self.count += 1;
         let Some((n, fault)) = self.fault else { return Verdict::Done };
-        let (is_now, is_past) = (self.count == n, n > 0 && self.count >= n);
-        self.has_happened |= is_now;
-        match fault {
-            Fault::Fails if is_now => Verdict::Refused(refusal),
-            Fault::IsCut if is_now => Verdict::Cut,
-            Fault::FailsForGood | Fault::LosesPower(_) if is_past => Verdict::Refused(refusal),
-            Fault::IsFull if is_past => Verdict::Refused(ffi::SQLITE_FULL),
-            _ => Verdict::Done,
-        }
+        let (is_first, is_past) = (!self.has_happened, self.count >= n);
+        let verdict = match fault {
+            Fault::Fails if self.count == n => Verdict::Refused(refusal),
+            Fault::IsCut if self.count == n => Verdict::Cut(refusal),
+            Fault::FailsForGood | Fault::LosesPower(_) | Fault::LosesPowerAfterLies | Fault::Dies
+                if is_past =>
+            {
+                Verdict::Refused(refusal)
+            }
+            Fault::IsFull if is_past && grows && is_first => Verdict::Cut(ffi::SQLITE_FULL),
+            Fault::IsFull if is_past && grows => Verdict::Refused(ffi::SQLITE_FULL),
+            _ => return Verdict::Done,
+        };
+        self.has_happened = true;
+        verdict
+    }
+
+    fn lies(&self) -> bool {
+        matches!(self.fault, Some((_, Fault::LosesPowerAfterLies)))
     }
 
     fn is_dark(&self) -> bool {
-        self.has_happened && matches!(self.fault, Some((_, Fault::LosesPower(_))))
+        let ends = matches!(self.fault, Some((_, Fault::LosesPower(_) | Fault::Dies)));
+        self.has_happened && (ends || self.lies())
     }
 
     fn path(&self, file: *mut ffi::sqlite3_file) -> &str {
@@ -172,11 +221,36 @@ impl Disk {
         self.open[&(file as usize)].real
     }
 
+    /// Before an operation is done. (Reading the file here drops the POSIX locks that this process has on it; SQLite
+    /// still holds its own against other threads, and there are no other processes.)
     fn note(&mut self, path: &str, operation: Operation) {
         let entry = self.unsynced.entry(path.to_string());
-        let (_, operations) = entry.or_insert_with(|| (std::fs::read(path).ok(), Vec::new()));
-        operations.push(operation);
+        let known =
+            entry.or_insert_with(|| Unsynced { synced: std::fs::read(path).ok(), operations: Vec::new() });
+        known.operations.push(operation);
     }
+
+    /// SQLite syncs a new journal with its folder; and then what was deleted there before is gone for good, too.
+    fn note_sync(&mut self, path: &str) {
+        if self.lies() {
+            return;
+        }
+        self.unsynced.remove(path);
+        if self.created.remove(path) {
+            self.unsynced.retain(|path, _| Path::new(path).exists());
+        }
+    }
+}
+
+/// A sync that the library does by itself.
+fn sync_of_library(path: &Path) -> std::io::Result<()> {
+    DISK.with_borrow_mut(|disk| match disk.next(false, libc::EIO) {
+        Verdict::Done => {
+            disk.note_sync(&path.to_string_lossy());
+            Ok(())
+        }
+        Verdict::Cut(errno) | Verdict::Refused(errno) => Err(std::io::Error::from_raw_os_error(errno)),
+    })
 }
 
 fn real_vfs() -> *mut ffi::sqlite3_vfs {
@@ -211,15 +285,22 @@ unsafe extern "C" fn open(
     flags: c_int,
     out_flags: *mut c_int,
 ) -> c_int {
-    if DISK.with_borrow(Disk::is_dark) {
-        return ffi::SQLITE_CANTOPEN;
-    }
-    // SAFETY: SQLite's arguments, passed on; a file that was opened has methods, and then a name unless it is temporary.
+    // SAFETY: SQLite's argument.
+    let path =
+        (!name.is_null()).then(|| unsafe { CStr::from_ptr(name.cast()) }.to_string_lossy().into_owned());
+    let creates =
+        flags & ffi::SQLITE_OPEN_CREATE != 0 && path.as_ref().is_some_and(|path| !Path::new(path).exists());
+    let is_refused = DISK.with_borrow_mut(|disk| {
+        disk.is_dark() || creates && !matches!(disk.next(false, ffi::SQLITE_CANTOPEN), Verdict::Done)
+    });
+    // SAFETY: SQLite's arguments, passed on; a file that was opened has methods, and one that was not has none.
     unsafe {
-        let opened = (*real_vfs()).xOpen.expect("xOpen")(real_vfs(), name, file, flags, out_flags);
-        if opened != ffi::SQLITE_OK || name.is_null() {
-            return opened;
+        if is_refused {
+            (*file).pMethods = std::ptr::null();
+            return ffi::SQLITE_CANTOPEN;
         }
+        let opened = (*real_vfs()).xOpen.expect("xOpen")(real_vfs(), name, file, flags, out_flags);
+        let (ffi::SQLITE_OK, Some(path)) = (opened, path) else { return opened };
         let real = (*file).pMethods;
         let table = Box::new(ffi::sqlite3_io_methods {
             xClose: Some(close),
@@ -230,8 +311,10 @@ unsafe extern "C" fn open(
             ..*real
         });
         (*file).pMethods = &raw const *table;
-        let path = CStr::from_ptr(name.cast()).to_string_lossy().into_owned();
-        DISK.with_borrow_mut(|disk| disk.open.insert(file as usize, OpenFile { real, _table: table, path }));
+        DISK.with_borrow_mut(|disk| {
+            disk.created.extend(creates.then(|| path.clone()));
+            disk.open.insert(file as usize, OpenFile { real, _table: table, path });
+        });
     }
     ffi::SQLITE_OK
 }
@@ -243,11 +326,11 @@ unsafe extern "C" fn delete(_: *mut ffi::sqlite3_vfs, name: *const c_char, sync:
         if !Path::new(&path).exists() {
             return Verdict::Done;
         }
-        let verdict = disk.next(ffi::SQLITE_IOERR_DELETE);
+        let verdict = disk.next(false, ffi::SQLITE_IOERR_DELETE);
         if matches!(verdict, Verdict::Done) {
-            match sync {
-                0 => drop(disk.unsynced.entry(path.clone()).or_insert_with(|| (std::fs::read(&path).ok(), vec![]))),
-                _ => drop(disk.unsynced.remove(&path)),
+            disk.note(&path, Operation::Delete);
+            if sync != 0 {
+                disk.note_sync(&path);
             }
         }
         verdict
@@ -255,8 +338,7 @@ unsafe extern "C" fn delete(_: *mut ffi::sqlite3_vfs, name: *const c_char, sync:
     match verdict {
         // SAFETY: SQLite's arguments, passed on.
         Verdict::Done => unsafe { (*real_vfs()).xDelete.expect("xDelete")(real_vfs(), name, sync) },
-        Verdict::Cut => ffi::SQLITE_IOERR_DELETE,
-        Verdict::Refused(code) => code,
+        Verdict::Cut(code) | Verdict::Refused(code) => code,
     }
 }
 
@@ -288,9 +370,11 @@ unsafe extern "C" fn write(
     let bytes = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len as usize) };
     let (real, len, code) = DISK.with_borrow_mut(|disk| {
         let (path, real) = (disk.path(file).to_string(), disk.real(file));
-        let (len, code) = match disk.next(ffi::SQLITE_IOERR_WRITE) {
+        let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        let grows = offset as u64 + len as u64 > size;
+        let (len, code) = match disk.next(grows, ffi::SQLITE_IOERR_WRITE) {
             Verdict::Done => (len, ffi::SQLITE_OK),
-            Verdict::Cut => (len / 2, ffi::SQLITE_IOERR_WRITE),
+            Verdict::Cut(code) => (len / 2, code),
             Verdict::Refused(code) => (0, code),
         };
         if len > 0 {
@@ -299,15 +383,18 @@ unsafe extern "C" fn write(
         }
         (real, len, code)
     });
-    // SAFETY: SQLite's arguments, passed on, the length not greater.
-    let written = if len > 0 { unsafe { (*real).xWrite.expect("xWrite")(file, data, len, offset) } } else { 0 };
+    let mut written = ffi::SQLITE_OK;
+    if len > 0 {
+        // SAFETY: SQLite's arguments, passed on, the length not greater.
+        written = unsafe { (*real).xWrite.expect("xWrite")(file, data, len, offset) };
+    }
     if written == ffi::SQLITE_OK { code } else { written }
 }
 
 unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: i64) -> c_int {
     let (real, verdict) = DISK.with_borrow_mut(|disk| {
         let (path, real) = (disk.path(file).to_string(), disk.real(file));
-        let verdict = disk.next(ffi::SQLITE_IOERR_TRUNCATE);
+        let verdict = disk.next(false, ffi::SQLITE_IOERR_TRUNCATE);
         if matches!(verdict, Verdict::Done) {
             disk.note(&path, Operation::Truncate { size: size as usize });
         }
@@ -316,8 +403,7 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: i64) -> c_int 
     match verdict {
         // SAFETY: SQLite's arguments, passed on.
         Verdict::Done => unsafe { (*real).xTruncate.expect("xTruncate")(file, size) },
-        Verdict::Cut => ffi::SQLITE_IOERR_TRUNCATE,
-        Verdict::Refused(code) => code,
+        Verdict::Cut(code) | Verdict::Refused(code) => code,
     }
 }
 
@@ -325,13 +411,12 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: i64) -> c_int 
 unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _: c_int) -> c_int {
     DISK.with_borrow_mut(|disk| {
         let path = disk.path(file).to_string();
-        match disk.next(ffi::SQLITE_IOERR_FSYNC) {
+        match disk.next(false, ffi::SQLITE_IOERR_FSYNC) {
             Verdict::Done => {
-                disk.unsynced.remove(&path);
+                disk.note_sync(&path);
                 ffi::SQLITE_OK
             }
-            Verdict::Cut => ffi::SQLITE_IOERR_FSYNC,
-            Verdict::Refused(code) => code,
+            Verdict::Cut(code) | Verdict::Refused(code) => code,
         }
     })
 }
