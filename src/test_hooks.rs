@@ -1,7 +1,11 @@
-//! For this crate's own tests only (feature `test-hooks`, never in a shipped library): an injected panic, and what the
-//! library otherwise never shows, so that tests can open its ciphertexts with other software.
+//! For this crate's own tests only (feature `test-hooks`, never in a shipped library): an injected panic, a file
+//! system that fails, and what the library otherwise never shows, so that tests can open its ciphertexts with other
+//! software.
 
 use std::cell::Cell;
+use std::ffi::CStr;
+use std::io;
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
 use crate::capi::types::kms_t;
@@ -12,6 +16,19 @@ use crate::keyring::KeyName;
 
 thread_local! {
     static PANIC_IN: Cell<Option<&'static str>> = const { Cell::new(None) };
+    static FILE_SYSTEM: Cell<Option<FileSystem>> = const { Cell::new(None) };
+}
+
+/// A file system that a test has made: a registered VFS of SQLite, and what syncs a file on it.
+pub type FileSystem = (&'static CStr, fn(&Path) -> io::Result<()>);
+
+/// What stores that this thread opens work on.
+pub fn use_file_system(file_system: Option<FileSystem>) {
+    FILE_SYSTEM.set(file_system);
+}
+
+pub(crate) fn file_system() -> Option<FileSystem> {
+    FILE_SYSTEM.get()
 }
 
 /// Makes the next call of an export on this thread panic.

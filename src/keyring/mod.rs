@@ -321,7 +321,10 @@ impl Keyring {
         };
         let mut known = self.revision.lock().unwrap_or_else(PoisonError::into_inner);
         if changed.revision > *known {
-            self.forget_since(*known, changed.removal_revision)?;
+            // The change is made: that the store cannot say just now what else has changed is no failure of it.
+            if self.forget_since(*known, changed.removal_revision).is_err() {
+                self.forget_where(|_| true);
+            }
             *known = changed.revision;
         }
         Ok(changed.value)
