@@ -79,7 +79,7 @@ impl Rekey {
             progress.set(done, total);
         })?;
         drop(progress);
-        let text = format!("{keys} keys have a new root key; open the store with that from now on");
+        let text = format!("the store has a new root key; keys sealed anew: {keys}");
         out.brief(&text, &Record(vec![("keys", Field::Number(keys))]))
     }
 }
@@ -140,7 +140,7 @@ pub fn verify(session: &Session, out: &mut Output) -> Result<()> {
         let fields = vec![("keys", Field::Number(keys)), ("damages", Field::Records(damages))];
         out.record(&Record(fields))?;
     } else if found == 0 {
-        out.line(&format!("no damage: {keys} keys verified"))?;
+        out.line(&format!("no damage; keys verified: {keys}"))?;
     } else {
         out.table(&COLUMNS, &damages)?;
     }
@@ -148,7 +148,7 @@ pub fn verify(session: &Session, out: &mut Output) -> Result<()> {
         return Ok(());
     }
     out.finish()?;
-    Err(Error::corrupt(format!("{found} damages were found")).into())
+    Err(Error::corrupt(format!("damages found: {found}")).into())
 }
 
 fn damage(damage: Damage) -> Record {

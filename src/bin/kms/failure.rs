@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::io;
 
-use kms::error::{Detail, Error, Status};
+use kms::error::{Error, Status};
 
 /// A status ends the tool with this and the status's number. It keeps clear of 1 and 2 (files, usage), and of 126 and
 /// above, which shells use for programs that could not be run or were killed.
@@ -26,6 +26,8 @@ pub enum Failure {
     Usage(String),
     /// A file of the caller's, not the store.
     File { name: String, error: io::Error },
+    /// A file that would have to be overwritten.
+    Exists(String),
     /// Ctrl-C at a prompt.
     Interrupted,
     /// Nobody reads standard output any more. That is no fault, and nothing to talk of.
@@ -47,13 +49,10 @@ impl Failure {
         Failure::File { name: name.to_string(), error }
     }
 
-    pub fn exists(name: impl ToString) -> Self {
-        Failure::Kms(Error::AlreadyExists { what: Detail::None, name: name.to_string() })
-    }
-
     pub fn exit_code(&self) -> u8 {
         match self {
             Failure::Kms(error) => exit_code(error.status()),
+            Failure::Exists(_) => exit_code(Status::AlreadyExists),
             Failure::Usage(_) => USAGE,
             Failure::File { .. } => FILE,
             Failure::Interrupted => INTERRUPTED,
@@ -64,6 +63,7 @@ impl Failure {
     fn name(&self) -> &'static str {
         match self {
             Failure::Kms(error) => error.status().name(),
+            Failure::Exists(_) => Status::AlreadyExists.name(),
             Failure::Usage(_) => "USAGE",
             Failure::File { .. } => "FILE_ERROR",
             Failure::Interrupted => "INTERRUPTED",
@@ -76,6 +76,7 @@ impl Failure {
             Failure::Kms(error) => message(error),
             Failure::Usage(message) => message.clone(),
             Failure::File { name, error } => format!("{name}: {error}"),
+            Failure::Exists(name) => format!("{name} is there already; --force overwrites it"),
             Failure::Interrupted => "interrupted".into(),
             Failure::ReaderGone => "nobody reads the output".into(),
         }

@@ -90,7 +90,7 @@ impl OutputFile {
 pub fn put(temporary: tempfile::TempPath, path: &Path, force: bool) -> Result<()> {
     let put = if force { temporary.persist(path) } else { temporary.persist_noclobber(path) };
     put.map_err(|refused| match refused.error.kind() {
-        io::ErrorKind::AlreadyExists => Failure::exists(path.display()),
+        io::ErrorKind::AlreadyExists => Failure::Exists(path.display().to_string()),
         _ => Failure::file(path.display(), refused.error),
     })?;
     // The name is durable, too.
@@ -104,7 +104,7 @@ pub fn check_place(path: &Path, force: bool) -> Result<()> {
         Ok(metadata) if !metadata.is_file() => {
             Err(Failure::file(path.display(), io::Error::other("is there, and is not a regular file")))
         }
-        Ok(_) if !force => Err(Failure::exists(path.display())),
+        Ok(_) if !force => Err(Failure::Exists(path.display().to_string())),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::file(path.display(), error)),
         _ => Ok(()),
     }

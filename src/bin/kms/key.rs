@@ -67,6 +67,7 @@ pub struct Create {
     /// A first alias, "alias/NAME"
     #[arg(long)]
     alias: Option<String>,
+    /// What it is for
     #[arg(long)]
     description: Option<String>,
     /// A tag; may be given again

@@ -24,6 +24,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use kms::error::{Error, Status};
 
 use args::{Arguments, Command};
@@ -92,13 +93,31 @@ fn refuse(refusal: &clap::Error) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
         };
     }
-    // The arguments could not be told apart, so this is as good as it gets.
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    if arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json") {
+    // The arguments could not be told apart, so this is as good as it gets.
+    let json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    if typed_a_passphrase(refusal, &arguments) {
+        let message = "a passphrase is never taken from the command line; --passphrase asks for it";
+        return tell(&Failure::usage(message), json);
+    }
+    if json {
         let text = refusal.render().to_string();
         let message = text.lines().next().unwrap_or_default();
         return tell(&Failure::usage(message.strip_prefix("error: ").unwrap_or(message)), true);
     }
     let _ = write!(std::io::stderr(), "{}", refusal.render());
     ExitCode::from(failure::USAGE)
+}
+
+/// Whether what clap could not place, and would quote, may be a passphrase.
+fn typed_a_passphrase(refusal: &clap::Error, arguments: &[OsString]) -> bool {
+    let quotes = matches!(
+        refusal.kind(),
+        ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument | ErrorKind::TooManyValues
+    );
+    let asks = |word: &OsString| {
+        let word = word.to_string_lossy();
+        word.starts_with("--passphrase") || word.starts_with("--new-passphrase")
+    };
+    quotes && arguments.iter().any(asks)
 }

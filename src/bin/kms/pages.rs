@@ -35,7 +35,14 @@ impl Completions {
 impl Man {
     /// A page for each command: kms.1, kms-key.1, kms-key-create.1.
     pub fn run(&self) -> Result<()> {
-        clap_mangen::generate_to(Arguments::command(), &self.directory)
-            .map_err(|error| Failure::file(self.directory.display(), error))
+        let mut command = Arguments::command().disable_help_subcommand(true);
+        command.build();
+        self.write(&command).map_err(|error| Failure::file(self.directory.display(), error))
+    }
+
+    fn write(&self, command: &clap::Command) -> std::io::Result<()> {
+        let page = clap_mangen::Man::new(command.clone());
+        page.source(concat!("libkms ", env!("CARGO_PKG_VERSION"))).generate_to(&self.directory)?;
+        command.get_subcommands().try_for_each(|command| self.write(command))
     }
 }

@@ -1,7 +1,7 @@
 //! From the options of every command to an open store.
 
 use kms::engine::{Kms, OpenOptions, flag};
-use kms::error::Error;
+use kms::error::{Detail, Error};
 use kms::root::RootKeySource;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use zeroize::Zeroizing;
@@ -61,7 +61,9 @@ impl Session {
         let store = self.store()?;
         let root = self.root_key(prompt::new_passphrase)?;
         match Kms::open(&self.options(&store, &root, 0)?) {
-            Ok(_) | Err(Error::WrongRootKey) => return Err(Failure::exists(store)),
+            Ok(_) | Err(Error::WrongRootKey) => {
+                return Err(Error::AlreadyExists { what: Detail::None, name: store }.into());
+            }
             Err(Error::StoreNotFound(_)) => {}
             Err(error) => return Err(error.into()),
         }
