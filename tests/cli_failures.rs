@@ -39,6 +39,20 @@ fn every_status_has_an_exit_code_of_its_own() {
 }
 
 #[test]
+fn the_page_has_the_same_exit_codes() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md");
+    let page = std::fs::read_to_string(page).expect("docs/cli.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | "));
+    let rows: Vec<(i32, &str)> = rows.filter_map(|(code, text)| Some((code.parse().ok()?, text))).collect();
+    let listed = listed();
+    let listed: Vec<(i32, &str)> =
+        listed.iter().map(|(code, text)| (*code, text.split(';').next().unwrap_or_default())).collect();
+    let rows: Vec<(i32, &str)> =
+        rows.iter().map(|(code, text)| (*code, text.split(';').next().unwrap_or_default())).collect();
+    assert_eq!(rows, listed);
+}
+
+#[test]
 fn statuses_end_the_tool_with_their_codes() {
     let tool = Tool::with_store();
     tool.key("one");

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
-use kms::crypto::aad::{Aad, Context, MAX_RAW};
 use kms::crypto::blob::{MAX_PLAINTEXT, OVERHEAD};
 use kms::engine::{
     self, DataKeyRequest, DecryptRequest, EncryptRequest, GrantTokens, ReEncryptRequest, Served, flag,
@@ -15,6 +14,7 @@ use kms::error::Error;
 use zeroize::Zeroizing;
 
 use crate::args::DryRun;
+use crate::bound::{Authenticated, Bound};
 use crate::failure::{Failure, Result};
 use crate::files::{self, Content, Force, OutputFile};
 use crate::output::{Field, Output, Record, is_terminal};
@@ -165,53 +165,6 @@ struct Under {
 impl Under {
     fn flags(&self) -> u32 {
         if self.initial_version { flag::INITIAL_VERSION } else { 0 }
-    }
-}
-
-/// What a ciphertext is bound to: it opens only with the same.
-#[derive(Args)]
-struct Bound {
-    /// A pair of the encryption context that the ciphertext is bound to; may be given again
-    #[arg(long, value_name = "KEY=VALUE", value_parser = values::pair)]
-    context: Vec<(String, String)>,
-    /// Additional authenticated data that the ciphertext is bound to
-    #[arg(long, value_name = "TEXT", conflicts_with = "context")]
-    aad: Option<String>,
-    /// A file that holds such data
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["context", "aad"])]
-    aad_file: Option<PathBuf>,
-}
-
-impl Bound {
-    fn read(&self) -> Result<Authenticated> {
-        Authenticated::read(&self.context, self.aad.as_deref(), self.aad_file.as_deref())
-    }
-}
-
-/// AAD or a context, read.
-enum Authenticated {
-    Raw(Zeroizing<Vec<u8>>),
-    Context(Vec<(String, String)>),
-}
-
-impl Authenticated {
-    fn read(context: &[(String, String)], aad: Option<&str>, file: Option<&Path>) -> Result<Self> {
-        Ok(match (aad, file) {
-            (Some(text), _) => Authenticated::Raw(Zeroizing::new(text.as_bytes().to_vec())),
-            (None, Some(file)) => Authenticated::Raw(files::read(Some(file), MAX_RAW, "the AAD")?),
-            (None, None) => Authenticated::Context(context.to_vec()),
-        })
-    }
-
-    fn aad(&self) -> kms::Result<Aad<'_>> {
-        match self {
-            Authenticated::Raw(bytes) => Aad::raw(bytes),
-            Authenticated::Context(pairs) if pairs.is_empty() => Ok(Aad::None),
-            Authenticated::Context(pairs) => {
-                let pairs = pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-                Context::new(pairs.collect()).map(Aad::Context)
-            }
-        }
     }
 }
 

@@ -131,7 +131,7 @@ pub fn table() -> String {
         let _ = writeln!(table, "  {code:>3}  {text}");
     };
     line(0, "success; also a dry run that would have succeeded");
-    line(FILE, "FILE_ERROR: a file other than the store cannot be read or written");
+    line(FILE, "FILE_ERROR: a file other than the store, or a standard stream, cannot be read or written");
     line(USAGE, "USAGE: the command line, or the terminal, does not do");
     for status in Status::ALL.into_iter().filter(|status| exit_code(*status) != 0) {
         line(exit_code(status), status.name());

@@ -6,6 +6,7 @@
 
 mod alias;
 mod args;
+mod bound;
 mod care;
 mod data;
 mod failure;
