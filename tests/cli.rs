@@ -93,8 +93,8 @@ fn aliases_move() {
         list.map(|alias| alias["alias"].as_str().expect("an alias").to_string()).collect()
     };
     assert_eq!(aliases("one"), ["alias/more", "alias/one"].map(String::from).into());
-    let text = tool.run(&["alias", "update", "alias/more", "alias/two"]).ok().text();
-    assert_eq!(text, "alias/more: names alias/two\n");
+    let text = tool.run(&["alias", "update", "alias/more", "two"]).ok().text();
+    assert_eq!(text, "alias/more: names two\n");
     assert_eq!(aliases("two"), ["alias/more", "alias/two"].map(String::from).into());
     tool.run(&["alias", "delete", "alias/more"]).ok();
     assert_eq!(tool.json(&["alias", "list"]).as_array().map(Vec::len), Some(2));

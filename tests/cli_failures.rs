@@ -151,7 +151,7 @@ fn the_command_line_is_checked() {
         (&["key", "update", "one"], "--description"),
         (&["key", "update", "one", "--tag", "no-pair"], "KEY=VALUE"),
         (&["key", "update", "one", "--rotation-period", "soon"], "90d"),
-        (&["key", "update", "one", "--rotate-after-uses", "-1"], "number"),
+        (&["key", "update", "one", "--rotate-after-uses", "often"], "number"),
         (&["key", "import", "one", "--expires-at", "tomorrow"], "2027-01-31T00:00:00Z"),
         (&["key", "create", "--key-uuid", "0123"], "UUID"),
         (&["key", "create", "--key-uuid", "01234567-89ab-4def-8123-456789abcdef"], "--external"),

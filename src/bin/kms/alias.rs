@@ -22,7 +22,7 @@ pub enum AliasCommand {
 pub struct Point {
     /// "alias/NAME"
     alias: String,
-    /// The key's id, another alias of it, or an ARN
+    /// The key's id, or its ARN
     #[arg(value_name = "KEY")]
     key_id: String,
     #[command(flatten)]

@@ -113,7 +113,7 @@ impl Backup {
 pub fn verify(session: &Session, out: &mut Output) -> Result<()> {
     const COLUMNS: [Column; 4] =
         [("row_kind", "KIND"), ("row_id", "ROW"), ("key_id", "KEY ID"), ("problem", "PROBLEM")];
-    let kms = session.open(Access::Read)?;
+    let kms = session.open_to_verify()?;
     // A store whose own row is damaged can't tell; the verification does.
     let keys = kms.keys_len().unwrap_or(0);
     let progress = Progress::of_keys("verifying", keys);

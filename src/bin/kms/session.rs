@@ -53,6 +53,13 @@ impl Session {
         Ok(Kms::open(&self.options(&store, &root, flags)?)?)
     }
 
+    /// A store that may be damaged.
+    pub fn open_to_verify(&self) -> Result<Kms> {
+        let store = self.store()?;
+        let root = self.root_key(prompt::passphrase)?;
+        Ok(Kms::open_to_verify(&self.options(&store, &root, flag::OPEN_READ_ONLY)?)?)
+    }
+
     /// Makes the store, which must not be there.
     pub fn create(&self, account_id: Option<&str>) -> Result<Kms> {
         if self.global.read_only {
