@@ -153,6 +153,18 @@ pub struct Stats {
 
 impl Kms {
     pub fn open(options: &OpenOptions<'_>) -> Result<Kms> {
+        Self::open_checked(options, false)
+    }
+
+    /// For verify() alone: opens a small store that is damaged, too, which open() refuses without saying where.
+    pub fn open_to_verify(options: &OpenOptions<'_>) -> Result<Kms> {
+        if options.flags & flag::OPEN_READ_ONLY == 0 {
+            return Err(Error::argument("options.flags: a store that may be damaged is opened read-only"));
+        }
+        Self::open_checked(options, true)
+    }
+
+    fn open_checked(options: &OpenOptions<'_>, may_be_damaged: bool) -> Result<Kms> {
         let known = flag::OPEN_CREATE
             | flag::OPEN_READ_ONLY
             | flag::OPEN_REQUIRE_LOCKED_MEMORY
@@ -186,6 +198,9 @@ impl Kms {
         let create = has(flag::OPEN_CREATE).then_some(&creation);
         let store = store::open(options.store, &store_options)?;
         let store = SealedStore::open(store, options.store, &options.root, create, keyring.require_lock)?;
+        if !may_be_damaged {
+            store.check_if_small()?;
+        }
         if options.account_id.is_some_and(|account| account != store.account_id()) {
             return Err(Error::argument("options.account_id: is not the account of this store"));
         }
