@@ -19,6 +19,8 @@ mod tencent;
 #[cfg(feature = "dialects")]
 mod tencent_v3;
 #[cfg(feature = "dialects")]
+mod yandex;
+#[cfg(feature = "dialects")]
 mod yandex_grpc;
 #[cfg(feature = "dialects")]
 mod yandex_rest;

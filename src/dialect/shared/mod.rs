@@ -4,3 +4,4 @@ pub mod base64;
 pub mod context;
 pub mod json;
 pub mod output;
+pub mod protobuf;
