@@ -6,6 +6,8 @@
 mod message;
 
 #[cfg(feature = "dialects")]
+mod alibaba;
+#[cfg(feature = "dialects")]
 mod alibaba_dkms;
 #[cfg(feature = "dialects")]
 mod alibaba_rpc;

@@ -19,8 +19,7 @@ pub fn answer(kms: &Kms, request: &Request<'_>) -> Response {
 pub fn failure(_: &Kms, error: &Error) -> Response {
     let request_id = new_request_id();
     let status = yandex::rpc_status(error, &request_id);
-    let mut response =
-        Response::grpc(status.code, request_id, protobuf::body(&status)).failed(error);
+    let mut response = Response::grpc(status.code, request_id, protobuf::body(&status)).failed(error);
     response.message = status.message;
     response
 }

@@ -14,6 +14,13 @@ use crate::error::{Detail, Error, Result};
 use crate::keyring::{Key, KeyName};
 use crate::platform::monotonic_ms;
 
+/// Whose ciphertexts a decryption opens: those of every version of the key, or of its initial one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opens {
+    Every,
+    Initial,
+}
+
 impl Kms {
     /// Encrypts a payload into `out`: ciphertext, IV.
     pub fn encrypt(&self, request: &EncryptRequest<'_>, out: &mut impl Output<2>) -> Result<Served> {
@@ -29,10 +36,25 @@ impl Kms {
     /// Decrypts a ciphertext blob into `out`: plaintext.
     #[inline]
     pub fn decrypt(&self, request: &DecryptRequest<'_>, out: &mut impl Output<1>) -> Result<Served> {
+        self.decrypt_of(Opens::Every, request, out)
+    }
+
+    /// As decrypt, but opens only what the key's initial version sealed.
+    pub fn decrypt_initial(&self, request: &DecryptRequest<'_>, out: &mut impl Output<1>) -> Result<Served> {
+        self.decrypt_of(Opens::Initial, request, out)
+    }
+
+    #[inline]
+    fn decrypt_of(
+        &self,
+        opens: Opens,
+        request: &DecryptRequest<'_>,
+        out: &mut impl Output<1>,
+    ) -> Result<Served> {
         request::check_flags("request.flags", request.flags, flag::DRY_RUN)?;
         let name = request.key_id.map(|key_id| self.shared.account.key_name(key_id)).transpose()?;
         let live = self.live()?;
-        let outcome = live.decrypt(request, name, out);
+        let outcome = live.decrypt(opens, request, name, out);
         self.counted(live, outcome)
     }
 
@@ -97,6 +119,7 @@ impl Live {
     #[inline]
     fn decrypt(
         &self,
+        opens: Opens,
         request: &DecryptRequest<'_>,
         name: Option<KeyName<'_>>,
         out: &mut impl Output<1>,
@@ -108,6 +131,11 @@ impl Live {
         let Lane { keys, sealer, aad, done, uses } = guard.lane()?;
         let key = self.key_to_open(keys, request, name, &blob, epoch)?;
         let (version, material) = access::to_open(key, blob.header.version)?;
+        if opens == Opens::Initial
+            && key.initial().is_none_or(|initial| initial.record.number != version.record.number)
+        {
+            return Err(Error::InvalidCiphertext);
+        }
         sealer.wake(now_ms)?;
 
         let dry_run = request.flags & flag::DRY_RUN != 0;
@@ -170,7 +198,7 @@ impl Live {
         let ReEncryptRequest { source, destination } = request;
         let len = Blob::parse(source.ciphertext)?.ciphertext.len();
         let mut plaintext = Scratch(vec![0; len]);
-        let opened = self.decrypt(source, names.0, &mut plaintext)?;
+        let opened = self.decrypt(Opens::Every, source, names.0, &mut plaintext)?;
         Ok((opened, self.encrypt(destination, &plaintext.0, names.1, choice, out)?))
     }
 }

@@ -14,7 +14,9 @@ use prost::Message;
 use super::shared::output::Outputs;
 use crate::crypto::aad::Aad;
 use crate::crypto::uuid;
-use crate::engine::{DataKeyRequest, DecryptRequest, EncryptRequest, GrantTokens, Kms, ReEncryptRequest, Served};
+use crate::engine::{
+    DataKeyRequest, DecryptRequest, EncryptRequest, GrantTokens, Kms, ReEncryptRequest, Served,
+};
 use crate::error::{Detail, Error, Result, Status};
 
 /// Characters of key and version ids.
@@ -193,7 +195,9 @@ fn plaintext(bytes: &[u8]) -> Result<&[u8]> {
 fn key_spec(spec: i32) -> Result<u32> {
     match spec {
         0..=AES_256_HSM => Ok(spec.unsigned_abs()),
-        GOST_R_3412_2015_K => Err(Error::Unsupported("data_key_spec: GOST_R_3412_2015_K is not supported".into())),
+        GOST_R_3412_2015_K => {
+            Err(Error::Unsupported("data_key_spec: GOST_R_3412_2015_K is not supported".into()))
+        }
         _ => Err(Error::argument(format!("data_key_spec: {spec} is unknown"))),
     }
 }
