@@ -67,7 +67,12 @@ pub enum Error {
     #[error("key {0:?} is disabled")]
     Disabled(String),
     #[error("{message}")]
-    InvalidState { what: Detail, message: String },
+    InvalidState {
+        what: Detail,
+        /// Empty where it is a version whose state is wrong.
+        key_id: String,
+        message: String,
+    },
     #[error("{0}")]
     InvalidKeyUsage(&'static str),
     #[error("grant_tokens: a token was not issued by this store, or its grant is gone")]

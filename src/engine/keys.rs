@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use super::list::{ListPage, Marker};
 use super::request::{self, KeyRequest, flag};
-use super::{Kms, names};
+use super::{Kms, access, names};
 use crate::crypto::secret::MATERIAL_SIZE;
 use crate::crypto::uuid::{self, Uuid};
 use crate::error::{Detail, Error, Result};
@@ -141,7 +141,7 @@ impl Kms {
             }
             let mut edit = KeyEdit::create(key_uuid, head.clone());
             if origin == Origin::Kms {
-                add_version(&mut edit)?;
+                add_version(&mut edit, false)?;
             }
             if let Some(alias) = request.alias {
                 edit.put_alias(AliasRecord { alias: alias.into(), key_id: key_id.clone(), created_at: now });
@@ -253,13 +253,13 @@ impl Kms {
 }
 
 /// A new version with material from the kernel's generator, which becomes the primary one.
-pub(super) fn add_version(edit: &mut KeyEdit) -> Result<VersionRecord> {
+pub(super) fn add_version(edit: &mut KeyEdit, by_itself: bool) -> Result<VersionRecord> {
     let number = edit.versions().iter().map(|version| version.number).max().unwrap_or(0);
     let number =
         number.checked_add(1).ok_or_else(|| Error::LimitExceeded("the key has too many versions".into()))?;
     let mut material = Zeroizing::new([0; MATERIAL_SIZE]);
     uuid::fill_from_kernel(material.as_mut_slice())?;
-    let version = new_version(number)?;
+    let version = new_version(number, by_itself)?;
     edit.put_material(number, material);
     edit.put_version(version.clone());
     edit.head.primary_version = number;
@@ -268,7 +268,7 @@ pub(super) fn add_version(edit: &mut KeyEdit) -> Result<VersionRecord> {
     Ok(version)
 }
 
-pub(super) fn new_version(number: u32) -> Result<VersionRecord> {
+pub(super) fn new_version(number: u32, rotated_by_itself: bool) -> Result<VersionRecord> {
     Ok(VersionRecord {
         number,
         version_id: uuid::to_string(&uuid::random()?),
@@ -276,6 +276,7 @@ pub(super) fn new_version(number: u32) -> Result<VersionRecord> {
         state: VersionState::Enabled.into(),
         algorithm: XAES_256_GCM,
         destruction_at: 0,
+        rotated_by_itself,
     })
 }
 
@@ -341,8 +342,7 @@ pub(super) fn refuse_existing(exists: bool, name: KeyName<'_>) -> Result<()> {
 
 pub(super) fn refuse_pending_deletion(head: &KeyRecord) -> Result<()> {
     if head.state() == KeyState::PendingDeletion {
-        let message = format!("key {:?} is pending deletion", head.key_id);
-        return Err(Error::InvalidState { what: Detail::PendingDeletion, message });
+        return Err(access::wrong_state(head, "pending deletion"));
     }
     Ok(())
 }

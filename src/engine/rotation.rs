@@ -41,7 +41,7 @@ impl Live {
             if another_did || (in_time && !used_up) || edit.head.state() != KeyState::Enabled {
                 return Err(Error::DryRunOk);
             }
-            super::versions::rotate(edit).map(|_| ())
+            super::versions::rotate(edit, true).map(|_| ())
         });
     }
 }

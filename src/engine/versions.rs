@@ -29,6 +29,8 @@ pub struct VersionInfo {
     pub created_at: i64,
     pub destruction_at: i64,
     pub usage: VersionUsage,
+    /// A rotation that was due made it, rather than a caller.
+    pub rotated_by_itself: bool,
 }
 
 impl VersionInfo {
@@ -43,6 +45,7 @@ impl VersionInfo {
             created_at: version.created_at,
             destruction_at: version.destruction_at,
             usage,
+            rotated_by_itself: version.rotated_by_itself,
         }
     }
 
@@ -56,7 +59,7 @@ impl Kms {
         request.refuse_version()?;
         self.edit_key(request, |edit| {
             access::usable(&edit.head)?;
-            let version = rotate(edit)?;
+            let version = rotate(edit, false)?;
             Ok(VersionInfo::new(&edit.head, &version, VersionUsage::default()))
         })
     }
@@ -111,7 +114,7 @@ impl Kms {
             let version = version.clone();
             if edit.head.primary_version == version.number {
                 let message = "request.version_id: the primary version cannot be destroyed".to_string();
-                return Err(Error::InvalidState { what: Detail::Version, message });
+                return Err(Error::InvalidState { what: Detail::Version, key_id: String::new(), message });
             }
             Ok(VersionInfo::new(&edit.head, &version, edit.usage.of(version.number)))
         })
@@ -124,7 +127,7 @@ impl Kms {
             let version = find(edit, version_id)?;
             if version.state() != VersionState::PendingDestruction {
                 let message = format!("key version {version_id:?} is not scheduled for destruction");
-                return Err(Error::InvalidState { what: Detail::Version, message });
+                return Err(Error::InvalidState { what: Detail::Version, key_id: String::new(), message });
             }
             version.set_state(VersionState::Enabled);
             version.destruction_at = 0;
@@ -152,7 +155,7 @@ impl Kms {
             }
             let version = match edit.versions().first() {
                 Some(version) => version.clone(),
-                None => new_version(request.version_number.max(1))?,
+                None => new_version(request.version_number.max(1), false)?,
             };
             if request.version_number != 0 && request.version_number != version.number {
                 return Err(Error::argument(format!(
@@ -191,11 +194,11 @@ impl Kms {
 }
 
 /// Gives a key a new primary version.
-pub(super) fn rotate(edit: &mut KeyEdit) -> Result<VersionRecord> {
+pub(super) fn rotate(edit: &mut KeyEdit, by_itself: bool) -> Result<VersionRecord> {
     if edit.head.origin() == Origin::External {
         return Err(Error::InvalidKeyUsage("request.key_id: imported material does not rotate"));
     }
-    add_version(edit)
+    add_version(edit, by_itself)
 }
 
 fn require_imported(head: &KeyRecord) -> Result<()> {

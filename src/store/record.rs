@@ -146,6 +146,9 @@ pub struct VersionRecord {
     /// Unix time in seconds; 0 = not scheduled.
     #[prost(int64, tag = "6")]
     pub destruction_at: i64,
+    /// A rotation that was due made it, rather than a caller.
+    #[prost(bool, tag = "7")]
+    pub rotated_by_itself: bool,
 }
 
 /// A key's Usage row: how often its versions were used, as far as it was written.

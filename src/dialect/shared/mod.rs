@@ -2,6 +2,7 @@
 //! protocol buffers, and memory for the engine's answers.
 
 pub mod base64;
+pub mod bytes;
 pub mod context;
 pub mod json;
 pub mod output;
