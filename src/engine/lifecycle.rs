@@ -46,7 +46,7 @@ impl Kms {
         })
     }
 
-    pub fn cancel_key_deletion(&self, request: &KeyRequest<'_>) -> Result<()> {
+    pub fn cancel_key_deletion(&self, request: &KeyRequest<'_>) -> Result<KeyInfo> {
         request.refuse_version()?;
         self.edit_key(request, |edit| {
             if edit.head.state() != KeyState::PendingDeletion {
@@ -55,7 +55,7 @@ impl Kms {
             let has_material = edit.head.origin() == Origin::Kms || edit.has_material();
             edit.head.set_state(if has_material { KeyState::Disabled } else { KeyState::PendingImport });
             edit.head.deletion_at = 0;
-            Ok(())
+            Ok(KeyInfo::from(&edit.head))
         })
     }
 

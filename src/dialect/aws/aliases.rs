@@ -8,7 +8,7 @@ use super::validation::{Checks, KEY_ID};
 use super::{Answer, Call, Outcome, optional_text, text};
 use crate::dialect::shared::context::Text;
 use crate::engine::{AliasRequest, Kms};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 const ALIAS: (usize, usize) = (1, 256);
 const PREFIX: &str = "alias/";
@@ -108,7 +108,10 @@ fn refuse_other_names(alias: &str) -> std::result::Result<(), Fault> {
              https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html",
         )),
         // The service's own keys have these.
-        Some(name) if name.starts_with("aws/") => Err(Fault::refused("NotAuthorizedException", "")),
+        Some(name) if name.starts_with("aws/") => {
+            let native = Error::argument("request.alias: names that begin with alias/aws/ are reserved");
+            Err(Fault::new("NotAuthorizedException", "", native))
+        }
         Some(name) if name.contains(':') => {
             Err(Fault::validation(format!("{alias} contains invalid characters for an alias")))
         }

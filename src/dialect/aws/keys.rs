@@ -263,9 +263,7 @@ impl Call<'_> {
 
     pub fn cancel_key_deletion(&self) -> Outcome {
         let asked = self.key_argument()?;
-        self.kms.cancel_key_deletion(&on_key(&asked.key_id)).map_err(|error| self.fault(error))?;
-        // The key may have been named by an alias, and the answer names it by its ARN.
-        let key = self.kms.describe_key(&on_key(&asked.key_id)).map_err(|error| self.fault(error))?;
+        let key = self.kms.cancel_key_deletion(&on_key(&asked.key_id)).map_err(|error| self.fault(error))?;
         Answer::json(&Cancelled { key_id: self.key_arn(&key.key_id) })
     }
 }
