@@ -1,6 +1,8 @@
 //! Alibaba's dialects, dedicated KMS and the RPC API: the recorded requests, every limit at its edge, initial and primary
 //! versions, dry runs, every failure with its code, HTTP status and body.
 
+#[path = "support/protobuf.rs"]
+mod protobuf;
 #[path = "support/vendors.rs"]
 mod vendors;
 
@@ -8,12 +10,10 @@ use std::collections::BTreeMap;
 
 use kms::crypto::aad::{Aad, Context};
 use kms::dialect::{Dialect, Response};
-use kms::error::{Detail, Error, Status};
+use kms::error::Status;
+use protobuf::{Field, bytes_of, fields, message, text_of};
 use serde_json::Value;
-use vendors::{
-    ACCOUNT, Field, Http, REGION, Service, base64, bytes_of, failures, fields, header, is_uuid, json,
-    message, names, recorded, text_of, unbase64,
-};
+use vendors::{ACCOUNT, Http, REGION, Service, base64, header, is_uuid, json, names, recorded, unbase64};
 
 const KEY: &str = "key-hzz62f1cb66fa42qo0000";
 const RPC_KEY: &str = "1234abcd-12ab-34cd-56ef-123456780000";
@@ -305,53 +305,6 @@ fn dkms_requests_of_another_kind_are_refused() {
     // Headers in whatever case.
     let upper = "X-KMS-ApiVersion: dkms-gcs-0.2\r\nX-KMS-APINAME:GenerateDataKey\r\n";
     assert_eq!(service.send("POST", "/", upper, &body).http_status, 200);
-}
-
-/// What both services answer to a failure of the engine.
-fn expected(error: &Error) -> (u16, &'static str) {
-    match (error.status(), error.detail()) {
-        (Status::AccessDenied, _) => (403, "Forbidden.NoPermission"),
-        (Status::NotFound, Detail::Alias) => (404, "Forbidden.AliasNotFound"),
-        (Status::NotFound, _) => (404, "Forbidden.KeyNotFound"),
-        (Status::Disabled, _) => (409, "Rejected.Disabled"),
-        (Status::InvalidState, Detail::PendingDeletion) => (409, "Rejected.PendingDeletion"),
-        (Status::InvalidState, Detail::PendingImport | Detail::MaterialExpired) => {
-            (409, "Rejected.PendingImport")
-        }
-        (Status::InvalidState | Status::KeyUnavailable, _) => (409, "Rejected.Unavailable"),
-        (Status::AlreadyExists, _) => (409, "Rejected.ResourceExist"),
-        (Status::LimitExceeded, _) => (409, "Rejected.LimitExceeded"),
-        (Status::Unsupported | Status::InvalidKeyUsage | Status::ReadOnly, _) => {
-            (400, "UnsupportedOperation")
-        }
-        (Status::DryRunOk, _) => (400, "DryRunOperationError"),
-        (Status::DependencyTimeout | Status::StoreError, _) => (503, "ServiceUnavailableTemporary"),
-        (
-            Status::InvalidArgument
-            | Status::InvalidCiphertext
-            | Status::IncorrectKey
-            | Status::InvalidGrantToken,
-            _,
-        ) => (400, "InvalidParameter"),
-        _ => (500, "InternalFailure"),
-    }
-}
-
-#[test]
-fn every_native_status_has_its_code() {
-    let (dkms, rpc) = (dkms(), rpc());
-    for error in failures() {
-        let (http_status, code) = expected(&error);
-        let response = dkms.failure(&error);
-        let (actual_status, actual_code, message) = refused(&response);
-        assert_eq!((actual_status, actual_code.as_str()), (http_status, code), "{error}");
-        assert_eq!((response.status, response.detail), (error.status(), error.detail()));
-        assert!(!message.is_empty() && !message.contains("INTERIOR"), "{message}");
-
-        let response = rpc.failure(&error);
-        assert_eq!(rpc_error(&response), (http_status, code.into()), "{error}");
-        assert_eq!(json(&response)["Message"], message);
-    }
 }
 
 /// HTTP status and code of a failure, whose body is checked.

@@ -1,17 +1,17 @@
 //! Yandex's dialects: the recorded requests, every limit at its edge, every form of JSON that the contract names, every
 //! failure with its gRPC code, HTTP status and body.
 
+#[path = "support/protobuf.rs"]
+mod protobuf;
 #[path = "support/vendors.rs"]
 mod vendors;
 
 use kms::crypto::aad::Aad;
 use kms::dialect::{Dialect, Response};
 use kms::error::Status;
+use protobuf::{Field, bytes_of, fields, message, text_of};
 use serde_json::{Value, json};
-use vendors::{
-    Field, Http, Service, base64, bytes_of, failures, fields, header, is_uuid, json, message, names,
-    recorded, text_of, unbase64,
-};
+use vendors::{Http, Service, base64, header, is_uuid, json, names, recorded, unbase64};
 
 const KEY: &str = "abj0123456789abcdefg";
 const SERVICE: &str = "/yandex.cloud.kms.v1.SymmetricCryptoService/";
@@ -252,38 +252,6 @@ fn what_is_no_message_of_the_method_is_refused() {
         let response = call(&service, "GenerateDataKey", body);
         assert_eq!(refused(&response).0, 3, "{body:?}");
         assert_eq!(response.status, Status::InvalidArgument);
-    }
-}
-
-#[test]
-fn every_native_status_has_its_code() {
-    let expected = |status: Status| match status {
-        Status::InvalidArgument
-        | Status::InvalidCiphertext
-        | Status::IncorrectKey
-        | Status::InvalidGrantToken => (3, 400),
-        Status::DependencyTimeout => (4, 504),
-        Status::NotFound => (5, 404),
-        Status::AlreadyExists => (6, 409),
-        Status::AccessDenied => (7, 403),
-        Status::LimitExceeded => (8, 429),
-        Status::Disabled | Status::InvalidState | Status::InvalidKeyUsage | Status::ReadOnly => (9, 400),
-        Status::Unsupported => (12, 501),
-        Status::KeyUnavailable | Status::StoreError => (14, 503),
-        _ => (13, 500),
-    };
-    let (grpc, rest) = (grpc(), rest());
-    for error in failures() {
-        let (code, http_status) = expected(error.status());
-        let response = grpc.failure(&error);
-        let (actual, message) = refused(&response);
-        assert_eq!(actual, code, "{error}");
-        assert_eq!((response.status, response.detail), (error.status(), error.detail()));
-        assert!(!message.is_empty() && !message.contains("INTERIOR"), "{message}");
-
-        let response = rest.failure(&error);
-        assert_eq!((response.http_status, response.grpc_status), (http_status, -1), "{error}");
-        assert_eq!(rest_error(&response), (code.into(), message));
     }
 }
 

@@ -1,7 +1,6 @@
-//! A store in memory, and requests of vendors' SDKs on it; protocol buffers by field number; the recorded requests.
+//! A store in memory, and requests of vendors' SDKs on it, answered in Rust without C in between; the recorded requests.
 #![allow(dead_code)] // each test uses what it needs
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -12,9 +11,8 @@ use kms::engine::{
     AliasRequest, CreateKeyRequest, DataKeyRequest, DecryptRequest, GrantTokens, KeyRequest, Kms,
     OpenOptions, Output, ScheduleRequest,
 };
-use kms::error::{Detail, Error, Status};
+use kms::error::Status;
 use kms::root::RootKeySource;
-use prost::encoding::{self, WireType};
 use serde_json::Value;
 
 pub const ACCOUNT: &str = "000000000000";
@@ -131,11 +129,6 @@ impl Service {
         let request = Request::new(Some(method), target, headers.as_bytes(), body);
         dialect::answer(&self.kms, self.dialect, &request).expect("an answer")
     }
-
-    /// What the dialect answers to a failure of the engine.
-    pub fn failure(&self, error: &Error) -> Response {
-        dialect::failure(&self.kms, self.dialect, error)
-    }
 }
 
 /// A response's header.
@@ -171,118 +164,6 @@ pub fn names(value: &Value) -> Vec<&str> {
     let mut names: Vec<&str> = value.as_object().expect("an object").keys().map(String::as_str).collect();
     names.sort_unstable();
     names
-}
-
-/// Every failure that the engine has, with the status it stands for.
-pub fn failures() -> Vec<Error> {
-    let not_found = |what| Error::NotFound { what, name: "k".into() };
-    let state =
-        |what| Error::InvalidState { what, key_id: "k".into(), message: "key \"k\" is in a state".into() };
-    let failures = vec![
-        Error::argument("a.b: is wrong"),
-        Error::BufferTooSmall("plaintext"),
-        not_found(Detail::Key),
-        not_found(Detail::Alias),
-        not_found(Detail::Version),
-        Error::AlreadyExists { what: Detail::Key, name: "k".into() },
-        Error::Disabled("k".into()),
-        state(Detail::PendingDeletion),
-        state(Detail::PendingImport),
-        state(Detail::VersionDestroyed),
-        state(Detail::VersionPendingDestruction),
-        state(Detail::MaterialExpired),
-        Error::InvalidKeyUsage("not with this key"),
-        Error::InvalidGrantToken,
-        Error::InvalidCiphertext,
-        Error::IncorrectKey,
-        Error::LimitExceeded("too many".into()),
-        Error::KeyUnavailable("why".into()),
-        Error::DependencyTimeout("the store"),
-        Error::Store { native_code: 10, message: "INTERIOR of the store".into() },
-        Error::corrupt("INTERIOR of a row"),
-        Error::WrongRootKey,
-        Error::Unsupported("format 9".into()),
-        Error::OutOfMemory { what: "INTERIOR memory", native_code: 12 },
-        Error::Internal("INTERIOR logic"),
-        Error::DryRunOk,
-        Error::ReadOnly,
-    ];
-    // None is left out but for those that this build's engine cannot give.
-    for number in 1..=22 {
-        let known = failures.iter().any(|error| error.status() as i32 == number);
-        assert!(known || number == Status::AccessDenied as i32, "no failure of status {number}");
-    }
-    failures
-}
-
-/// A protocol buffers value.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Field {
-    Int(i64),
-    Bytes(Vec<u8>),
-}
-
-impl From<&str> for Field {
-    fn from(text: &str) -> Self {
-        Field::Bytes(text.into())
-    }
-}
-
-impl From<&[u8]> for Field {
-    fn from(bytes: &[u8]) -> Self {
-        Field::Bytes(bytes.into())
-    }
-}
-
-impl From<i64> for Field {
-    fn from(number: i64) -> Self {
-        Field::Int(number)
-    }
-}
-
-/// A message of these fields, in their order, empty ones too.
-pub fn message(fields: &[(u32, Field)]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for (tag, field) in fields {
-        match field {
-            Field::Int(number) => encoding::int64::encode(*tag, number, &mut out),
-            Field::Bytes(bytes) => encoding::bytes::encode(*tag, bytes, &mut out),
-        }
-    }
-    out
-}
-
-/// A message's fields by number; none is there twice.
-pub fn fields(mut message: &[u8]) -> BTreeMap<u32, Field> {
-    let mut fields = BTreeMap::new();
-    while !message.is_empty() {
-        let (tag, wire_type) = encoding::decode_key(&mut message).expect("a key");
-        let field = match wire_type {
-            WireType::Varint => Field::Int(encoding::decode_varint(&mut message).expect("a number") as i64),
-            WireType::LengthDelimited => {
-                let len = encoding::decode_varint(&mut message).expect("a length") as usize;
-                let (bytes, rest) = message.split_at(len);
-                message = rest;
-                Field::Bytes(bytes.into())
-            }
-            other => panic!("field {tag} is {other:?}"),
-        };
-        assert!(fields.insert(tag, field).is_none(), "field {tag} is there twice");
-    }
-    fields
-}
-
-/// A field's bytes; none if it is not there.
-pub fn bytes_of(fields: &BTreeMap<u32, Field>, tag: u32) -> &[u8] {
-    match fields.get(&tag) {
-        Some(Field::Bytes(bytes)) => bytes,
-        Some(Field::Int(_)) => panic!("field {tag} is a number"),
-        None => &[],
-    }
-}
-
-pub fn text_of(fields: &BTreeMap<u32, Field>, tag: u32) -> &str {
-    std::str::from_utf8(bytes_of(fields, tag)).expect("UTF-8")
 }
 
 /// A file of tests/vectors/dialects.
