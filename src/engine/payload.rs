@@ -16,6 +16,13 @@ use crate::error::{Detail, Error, Result};
 use crate::keyring::{Key, KeyName};
 use crate::platform::monotonic_ms;
 
+/// Whose ciphertexts a decryption opens: those of every version of the key, or of its initial one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opens {
+    Every,
+    Initial,
+}
+
 impl Kms {
     /// Encrypts a payload into `out`: ciphertext, IV.
     pub fn encrypt(&self, request: &EncryptRequest<'_>, out: &mut impl Output<2>) -> Result<Served> {
@@ -35,6 +42,21 @@ impl Kms {
     /// Decrypts a ciphertext blob into `out`: plaintext.
     #[inline]
     pub fn decrypt(&self, request: &DecryptRequest<'_>, out: &mut impl Output<1>) -> Result<Served> {
+        self.decrypt_of(Opens::Every, request, out)
+    }
+
+    /// As decrypt, but opens only what the key's initial version sealed.
+    pub fn decrypt_initial(&self, request: &DecryptRequest<'_>, out: &mut impl Output<1>) -> Result<Served> {
+        self.decrypt_of(Opens::Initial, request, out)
+    }
+
+    #[inline]
+    fn decrypt_of(
+        &self,
+        opens: Opens,
+        request: &DecryptRequest<'_>,
+        out: &mut impl Output<1>,
+    ) -> Result<Served> {
         request::check_flags("request.flags", request.flags, flag::DRY_RUN)?;
         let name = request.key_id.map(|key_id| self.shared.account.key_name(key_id)).transpose()?;
         let live = self.live()?;
@@ -44,7 +66,7 @@ impl Kms {
         let outcome = live.admit(&call).and_then(|()| {
             let blob = Blob::parse(request.ciphertext)?;
             live.see_tokens(&call, &[source_key(name, &blob)])?;
-            live.decrypt(request, &blob, name, &call, out)
+            live.decrypt(opens, request, &blob, name, &call, out)
         });
         live.finish(&call, outcome)
     }
@@ -118,6 +140,7 @@ impl Live {
     #[inline]
     fn decrypt(
         &self,
+        opens: Opens,
         request: &DecryptRequest<'_>,
         blob: &Blob<'_>,
         name: Option<KeyName<'_>>,
@@ -135,6 +158,11 @@ impl Live {
             return Err(Error::IncorrectKey("request.key_id".into()));
         }
         let (version, material) = states::to_open(key, blob.header.version)?;
+        if opens == Opens::Initial
+            && key.initial().is_none_or(|initial| initial.record.number != version.record.number)
+        {
+            return Err(Error::InvalidCiphertext);
+        }
         sealer.wake(now_ms)?;
 
         let dry_run = request.flags & flag::DRY_RUN != 0;
@@ -199,7 +227,7 @@ impl Live {
         self.see_tokens(call, &[source_key(names.0, &blob), TokenKey::Named(names.1)])?;
         let from = Call::new(call.caller, Action::ReEncryptFrom, names.0).with_context(&source.aad);
         let mut plaintext = Scratch(vec![0; blob.ciphertext.len()]);
-        let opened = self.decrypt(source, &blob, names.0, &from, &mut plaintext);
+        let opened = self.decrypt(Opens::Every, source, &blob, names.0, &from, &mut plaintext);
         if self.audit.is_some() {
             let source_key = from.with_facts(|facts| facts.key_id.clone());
             call.note(|facts| facts.source_key = source_key);
