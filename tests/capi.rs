@@ -26,7 +26,7 @@ const fn program(name: &'static str) -> Program {
 }
 
 /// The programs of tests/c that link to the library. `unload` does not.
-const PROGRAMS: [Program; 13] = [
+const PROGRAMS: [Program; 14] = [
     program("story"),
     program("lifecycle"),
     program("null"),

@@ -35,7 +35,7 @@ fn errors() -> Vec<Error> {
         Error::InvalidKeyUsage("request.key_spec: is not for this key"),
         Error::InvalidGrantToken,
         Error::InvalidCiphertext,
-        Error::IncorrectKey,
+        Error::IncorrectKey("request.key_id".into()),
         Error::LimitExceeded("request.tags: are too many".into()),
         Error::KeyUnavailable("the token is away".into()),
         Error::DependencyTimeout("the store"),
@@ -311,6 +311,7 @@ fn kms() -> Kms {
         flags: kms::capi::constants::KMS_OPEN_CREATE,
         max_staleness_ms: 0,
         timeout_ms: 0,
+        audit: None,
     };
     Kms::open(&options).expect("a store")
 }
