@@ -9,7 +9,7 @@ mod policies;
 #[path = "access/world.rs"]
 mod world;
 
-use kms::access::ACTIONS;
+use kms::access::{ACTIONS, Class, Scope};
 
 /// The exports that no policy governs: they open and close, or say what the library is.
 const UNGOVERNED: [&str; 18] = [
@@ -39,6 +39,29 @@ fn every_action_is_in_its_row_under_one_name() {
         assert_eq!(info.action as usize, index, "{}", info.name);
         assert_eq!(info.name, format!("kms:{:?}", info.action));
     }
+}
+
+/// docs/access.md has the same table.
+#[test]
+fn the_documented_actions_are_these() {
+    let text =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/access.md")).expect("the page");
+    let documented: Vec<&str> =
+        text.lines().filter(|line| line.starts_with("| `kms:") && line.contains("kms_")).collect();
+    let rows: Vec<String> = ACTIONS
+        .iter()
+        .map(|info| {
+            let functions: Vec<String> = info.functions.iter().map(|name| format!("`{name}`")).collect();
+            let decided_by = if info.scope == Scope::Key { "the key" } else { "the root only" };
+            let on_record = match info.class {
+                Class::Data => "as chosen",
+                Class::Read => "always",
+                Class::Change => "always, on disk first",
+            };
+            format!("| `{}` | {} | {decided_by} | {on_record} |", info.name, functions.join(", "))
+        })
+        .collect();
+    assert_eq!(documented, rows);
 }
 
 /// Of the header: every function is done by an action, or is none.
