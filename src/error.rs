@@ -130,16 +130,23 @@ pub enum Error {
     #[error("key {0:?} is disabled")]
     Disabled(String),
     #[error("{message}")]
-    InvalidState { what: Detail, message: String },
+    InvalidState {
+        what: Detail,
+        /// Empty where it is a version whose state is wrong.
+        key_id: String,
+        message: String,
+    },
     #[error("{0}")]
     InvalidKeyUsage(&'static str),
+    #[error("principal {principal:?} is not allowed {action} on {on}")]
+    AccessDenied { principal: String, action: &'static str, on: String },
     #[error("grant_tokens: a token was not issued by this store, or its grant is gone")]
     InvalidGrantToken,
     /// One message for an altered or truncated blob, a wrong AAD and a wrong IV, so that it is no oracle.
     #[error("the ciphertext, its AAD or context, or its IV is not what was encrypted")]
     InvalidCiphertext,
-    #[error("the ciphertext was made under another key than key_id names")]
-    IncorrectKey,
+    #[error("{0}: is not the key that the ciphertext was made under")]
+    IncorrectKey(Cow<'static, str>),
     #[error("request.material: is not the material that the key had before")]
     OtherMaterial,
     #[error("{0}")]
@@ -184,6 +191,20 @@ impl Error {
         Error::InvalidArgument(message.into())
     }
 
+    /// The same failure, told with the names that the caller's own struct has for its fields: `from` at the start of
+    /// an argument's message becomes `to`. For checks that several structs share.
+    #[cold]
+    pub fn renamed(self, from: &str, to: &str) -> Self {
+        let renamed =
+            |message: &str| message.strip_prefix(from).map(|rest| Cow::Owned(format!("{to}{rest}")));
+        match self {
+            Error::InvalidArgument(message) => Error::InvalidArgument(renamed(&message).unwrap_or(message)),
+            Error::Unsupported(message) => Error::Unsupported(renamed(&message).unwrap_or(message)),
+            Error::IncorrectKey(field) => Error::IncorrectKey(renamed(&field).unwrap_or(field)),
+            other => other,
+        }
+    }
+
     pub fn corrupt(message: impl Into<String>) -> Self {
         Error::CorruptStore(message.into())
     }
@@ -202,8 +223,9 @@ impl Error {
             Error::InvalidState { .. } => Status::InvalidState,
             Error::InvalidKeyUsage(_) => Status::InvalidKeyUsage,
             Error::InvalidGrantToken => Status::InvalidGrantToken,
+            Error::AccessDenied { .. } => Status::AccessDenied,
             Error::InvalidCiphertext => Status::InvalidCiphertext,
-            Error::IncorrectKey | Error::OtherMaterial => Status::IncorrectKey,
+            Error::IncorrectKey(_) | Error::OtherMaterial => Status::IncorrectKey,
             Error::LimitExceeded(_) => Status::LimitExceeded,
             Error::KeyUnavailable(_) => Status::KeyUnavailable,
             Error::DependencyTimeout(_) => Status::DependencyTimeout,
@@ -223,7 +245,7 @@ impl Error {
             Error::NotFound { what, .. }
             | Error::AlreadyExists { what, .. }
             | Error::InvalidState { what, .. } => *what,
-            Error::Disabled(_) | Error::IncorrectKey => Detail::Key,
+            Error::Disabled(_) | Error::IncorrectKey(_) => Detail::Key,
             Error::InvalidGrantToken => Detail::Grant,
             _ => Detail::None,
         }

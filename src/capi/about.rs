@@ -7,7 +7,9 @@ use super::guard::guard;
 use super::input::{self, Extensible};
 use super::items::Info;
 use super::types::*;
-use super::{aliases, care, data, keys, lifecycle, open, re_encrypt, versions};
+use super::{
+    aliases, audit, care, data, exchange, grants, keys, lifecycle, open, policies, re_encrypt, versions,
+};
 
 use crate::crypto;
 use crate::error::Status;
@@ -17,7 +19,7 @@ use crate::error::Status;
 #[derive(Clone, Copy)]
 pub struct kms_stats_request_t {
     pub struct_size: usize,
-    /// No flag is defined yet.
+    /// KMS_DRY_RUN.
     pub flags: u32,
     pub reserved: u32,
 }
@@ -36,7 +38,7 @@ pub struct kms_stats_t {
     pub data_keys_generated: u64,
     pub payloads_encrypted: u64,
     pub ciphertexts_decrypted: u64,
-    /// Calls on keys that ended in another status than KMS_OK and KMS_DRY_RUN_OK.
+    /// Calls on keys that ended in another status than KMS_OK, KMS_DRY_RUN_OK and KMS_BUFFER_TOO_SMALL.
     pub calls_failed: u64,
     /// Keys read from the store.
     pub key_loads: u64,
@@ -62,6 +64,10 @@ pub struct kms_stats_t {
     /// UUID of the store.
     pub store_id: [c_char; 37],
     pub reserved2: [c_char; 3],
+    /// Records that this process has written to the audit log.
+    pub audit_records: u64,
+    /// Records that could not be written and were passed over (KMS_AUDIT_GO_ON_WHEN_FULL).
+    pub audit_records_lost: u64,
 }
 
 impl Extensible for kms_stats_t {
@@ -85,10 +91,9 @@ pub unsafe extern "C" fn kms_stats(
         unsafe {
             let kms = input::handle(kms)?;
             let raw = input::request(request)?;
-            input::no_flags("request.flags", raw.flags)?;
             input::reserved("request.reserved", raw.reserved)?;
             let out = Info::required(stats)?;
-            out.stats(&kms.stats()?);
+            out.stats(&kms.stats(raw.flags)?);
             Ok(())
         }
     })
@@ -223,6 +228,18 @@ fn struct_size(name: &str) -> usize {
         "kms_backup_request_t" => size_of::<care::kms_backup_request_t>(),
         "kms_verify_request_t" => size_of::<care::kms_verify_request_t>(),
         "kms_damage_info_t" => size_of::<care::kms_damage_info_t>(),
+        "kms_exchange_request_t" => size_of::<exchange::kms_exchange_request_t>(),
+        "kms_exchange_response_t" => size_of::<exchange::kms_exchange_response_t>(),
+        "kms_principal_options_t" => size_of::<policies::kms_principal_options_t>(),
+        "kms_policy_request_t" => size_of::<policies::kms_policy_request_t>(),
+        "kms_create_grant_request_t" => size_of::<grants::kms_create_grant_request_t>(),
+        "kms_created_grant_t" => size_of::<grants::kms_created_grant_t>(),
+        "kms_grant_info_t" => size_of::<grants::kms_grant_info_t>(),
+        "kms_list_grants_request_t" => size_of::<grants::kms_list_grants_request_t>(),
+        "kms_list_retirable_grants_request_t" => size_of::<grants::kms_list_retirable_grants_request_t>(),
+        "kms_grant_request_t" => size_of::<grants::kms_grant_request_t>(),
+        "kms_verify_audit_log_request_t" => size_of::<audit::kms_verify_audit_log_request_t>(),
+        "kms_log_damage_info_t" => size_of::<audit::kms_log_damage_info_t>(),
         "kms_stats_request_t" => size_of::<kms_stats_request_t>(),
         "kms_stats_t" => size_of::<kms_stats_t>(),
         _ => 0,

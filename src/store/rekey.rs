@@ -5,9 +5,10 @@ use std::sync::Arc;
 use prost::Message;
 
 use super::keys::{StoreKeys, Sum};
-use super::record::{AliasRecord, KeyNameRecord, KeyRecord, VersionRecord};
+use super::record::{AliasRecord, GrantRecord, KeyNameRecord, KeyRecord, VersionRecord};
 use super::sealed::{Family, STORE_ROW, SealedStore, Sealing, as_rows};
 use super::{Header, Kind, Row, RowId, RowName, Transaction};
+use crate::audit::Mac;
 use crate::crypto::uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::root::RootKeySource;
@@ -15,14 +16,14 @@ use crate::root::RootKeySource;
 impl SealedStore {
     /// Reseals every row under keys of a new root secret, and writes the header that goes with it. All row ids change,
     /// since the key that hashes names does. The caller sees to it that no other thread of this handle reads
-    /// meanwhile. With `dry_run`, everything is done but the commit.
-    /// `progress` is told how many keys are resealed, and of how many.
+    /// meanwhile. `progress` is told how many keys are resealed, and of how many; `before_commit`, when all else is
+    /// done, what will authenticate the audit log.
     pub fn rekey(
         &self,
         root: &RootKeySource<'_>,
         require_lock: bool,
-        dry_run: bool,
         progress: &mut dyn FnMut(u64, u64),
+        before_commit: &mut dyn FnMut(Mac<'_>) -> Result<()>,
     ) -> Result<()> {
         let kind = root.new_kind()?;
         let secret = root.secret(&kind, require_lock)?;
@@ -50,7 +51,7 @@ impl SealedStore {
                 new_keys.seal(Kind::Store, STORE_ROW, STORE_ROW, new_revision, &record.encode_to_vec())?;
             transaction.put(&store_row)?;
             transaction.put_header(&header)?;
-            if dry_run { Err(Error::DryRunOk) } else { Ok(()) }
+            before_commit(&|parts| new_keys.audit_mac(parts))
         })?;
         self.sealing.store(Arc::new(Sealing { header: header.clone(), keys: new_keys.clone() }));
         self.note_revision(new_revision);
@@ -97,6 +98,8 @@ impl SealedStore {
                     put(RowName::Material(&uuid, self.material_number(family, &uuid, &row.id)?))?
                 }
                 Kind::Usage => put(RowName::Usage(&uuid))?,
+                Kind::Policy => put(RowName::Policy(&uuid))?,
+                Kind::Grant => put(RowName::Grant(&decode::<GrantRecord>(&plaintext)?.grant_id))?,
                 Kind::Store | Kind::Key => {
                     return Err(Error::corrupt("a key owns a row that no key can own"));
                 }

@@ -15,6 +15,7 @@ use prost::Message;
 use super::keys::{StoreKeys, Sum};
 use super::record::{KeyRecord, StoreRecord};
 use super::{Header, Kind, Row, RowId, RowName, Rows, Store, Transaction};
+use crate::access::{self, TokenClaim};
 use crate::crypto::secret::{Material, MaterialSlab};
 use crate::crypto::uuid::{self, Uuid};
 use crate::error::{Error, Result};
@@ -166,6 +167,20 @@ impl SealedStore {
     /// A version's material, from its row straight into protected memory.
     pub fn material(&self, row: &Row, slab: &Arc<MaterialSlab>) -> Result<Material> {
         slab.material(|place| self.keys().unseal_into(row, place))
+    }
+
+    /// Authenticates a state of the audit log.
+    pub fn audit_mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        self.keys().audit_mac(parts)
+    }
+
+    pub fn issue_grant_token(&self, claim: &TokenClaim) -> String {
+        access::issue_token(claim, |bytes| self.keys().token_mac(bytes))
+    }
+
+    /// What a grant token says; None if this store has not issued it.
+    pub fn read_grant_token(&self, token: &str) -> Option<TokenClaim> {
+        access::read_token(token, |bytes| self.keys().token_mac(bytes))
     }
 
     pub(super) fn is_opened_with(&self, header: &Header) -> bool {

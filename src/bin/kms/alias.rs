@@ -87,7 +87,7 @@ impl List {
         out.list(
             &COLUMNS,
             self.limit,
-            |marker, capacity| kms.list_aliases(self.key_id.as_deref(), marker, capacity),
+            |marker, capacity| kms.list_aliases(self.key_id.as_deref(), marker, capacity, 0),
             |info| {
                 Record(vec![
                     ("alias", Field::Text(info.alias)),

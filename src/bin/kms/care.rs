@@ -59,7 +59,7 @@ pub struct Backup {
 impl Init {
     pub fn run(&self, session: &Session, out: &mut Output) -> Result<()> {
         let kms = session.create(self.account_id.as_deref())?;
-        let store_id = uuid::to_string(&kms.stats()?.store_id);
+        let store_id = uuid::to_string(&kms.stats(0)?.store_id);
         let store = session.store()?;
         let text = format!("{store}: made, with the id {store_id}");
         out.brief(&text, &Record(vec![("store", Field::Text(store)), ("store_id", Field::Text(store_id))]))
@@ -98,7 +98,7 @@ impl Backup {
             .to_str()
             .ok_or_else(|| Failure::usage(format!("{}: its path is not valid UTF-8", path.display())))?;
         let progress = Progress::unknown("backing up");
-        kms.backup(name)?;
+        kms.backup(name, 0)?;
         drop(progress);
         let size = temporary.metadata().map_err(failed)?.len();
         let temporary = tempfile::TempPath::try_from_path(&temporary).map_err(failed)?;
@@ -120,7 +120,7 @@ pub fn verify(session: &Session, out: &mut Output) -> Result<()> {
     let (mut damages, mut marker, mut done) = (Vec::new(), String::new(), 0);
     loop {
         // A step with very many damages takes several calls; the bar is ahead then.
-        let page = kms.verify(&marker, usize::MAX)?;
+        let page = kms.verify(&marker, usize::MAX, 0)?;
         done += VERIFY_STEP as u64;
         progress.set(done.min(keys), keys);
         if let Some(Listed { marker: last, .. }) = page.items.last() {
@@ -169,7 +169,7 @@ fn damage(damage: Damage) -> Record {
 /// `kms stats`
 pub fn stats(session: &Session, out: &mut Output) -> Result<()> {
     let kms = session.open(Access::Read)?;
-    let stats = kms.stats()?;
+    let stats = kms.stats(0)?;
     let protection = stats.memory.protection;
     let has = |bit: u32| Field::Flag(protection & bit != 0);
     out.record(&Record(vec![

@@ -176,7 +176,7 @@ impl KeyCommand {
             }
             KeyCommand::Delete(command) => command.run(session, out),
             KeyCommand::CancelDeletion(change) => change.run(session, out, |kms, request| {
-                kms.cancel_key_deletion(request).map(|()| "deletion cancelled".into())
+                kms.cancel_key_deletion(request).map(|_| "deletion cancelled".into())
             }),
             KeyCommand::Update(command) => command.run(session, out),
             KeyCommand::Import(command) => command.run(session, out),
@@ -224,6 +224,7 @@ impl Create {
             origin: if self.external { Origin::External } else { Origin::Kms } as u32,
             key_uuid: self.key_uuid.as_ref().map_or(&[], |uuid| uuid.as_slice()),
             tags: borrowed(&self.tags),
+            policy: None,
             flags: self.dry_run.flags(),
         })?;
         out.brief(&info.key_id, &described(&kms, &info)?)
@@ -244,7 +245,7 @@ impl List {
         out.list(
             &COLUMNS,
             self.limit,
-            |marker, capacity| kms.list_keys(marker, capacity),
+            |marker, capacity| kms.list_keys(marker, capacity, 0),
             |info| Record(fields(&info)),
         )
     }
@@ -343,7 +344,7 @@ fn described(kms: &Kms, info: &KeyInfo) -> Result<Record> {
     let mut aliases = Vec::new();
     pages(
         None,
-        |marker, capacity| kms.list_aliases(Some(&info.key_id), marker, capacity),
+        |marker, capacity| kms.list_aliases(Some(&info.key_id), marker, capacity, 0),
         |page: Vec<AliasInfo>| {
             aliases.extend(page.into_iter().map(|alias| alias.alias));
             Ok(())

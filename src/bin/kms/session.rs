@@ -87,6 +87,7 @@ impl Session {
             flags,
             max_staleness_ms: 0,
             timeout_ms: self.global.timeout,
+            audit: None,
         })
     }
 
@@ -131,6 +132,7 @@ pub fn nowhere() -> Result<Kms> {
         flags: flag::OPEN_CREATE,
         max_staleness_ms: 0,
         timeout_ms: 0,
+        audit: None,
     })?)
 }
 
