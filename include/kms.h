@@ -509,11 +509,14 @@ typedef struct kms_open_options {
   uint32_t timeout_ms;        /**< The longest, in milliseconds, that any call waits for the
                                *   store; 0 = 5000. */
   uint32_t reserved;
+  uint32_t max_cached_keys;   /**< Keys that the handle keeps in memory at most, beside those in
+                               *   use just now; each takes less than 1 KiB. 0 = 16384. */
+  uint32_t reserved1;
 } kms_open_options_t;
 
 /** Initializes a kms_open_options_t: struct_size, and zeros. */
 #define KMS_OPEN_OPTIONS_INIT \
-  {sizeof(kms_open_options_t), NULL, {NULL, 0}, {NULL, 0}, NULL, NULL, NULL, 0, 0, 0, 0}
+  {sizeof(kms_open_options_t), NULL, {NULL, 0}, {NULL, 0}, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0}
 
 /** A tag. Both are NUL-terminated UTF-8; the key is not empty. */
 typedef struct kms_tag {
@@ -1610,7 +1613,9 @@ KMS_API size_t KMS_CALL kms_struct_size(const char *name);
  *   uint32_t max_staleness_ms                           76       4        40       4
  *   uint32_t timeout_ms                                 80       4        44       4
  *   uint32_t reserved                                   84       4        48       4
- *   sizeof                                                      88                52
+ *   uint32_t max_cached_keys                            88       4        52       4
+ *   uint32_t reserved1                                  92       4        56       4
+ *   sizeof                                                      96                60
  *
  * kms_tag_t                                                64 bits           32 bits
  *   const char *key                                      0       8         0       4

@@ -34,10 +34,15 @@ pub struct kms_open_options_t {
     /// The longest, in milliseconds, that any call waits for the store; 0 = 5000.
     pub timeout_ms: u32,
     pub reserved: u32,
+    /// Keys that the handle keeps in memory at most, beside those in use just now; each takes less than 1 KiB.
+    /// 0 = 16384.
+    pub max_cached_keys: u32,
+    pub reserved1: u32,
 }
 
 impl Extensible for kms_open_options_t {
     const NAME: &'static str = "options";
+    const FIRST_SIZE: usize = std::mem::offset_of!(kms_open_options_t, max_cached_keys);
 }
 
 /// Opens a key store and gives a handle in *out.
@@ -78,6 +83,7 @@ pub unsafe extern "C" fn kms_open(
 
 fn open(options: kms_open_options_t) -> Result<Kms> {
     input::reserved("options.reserved", options.reserved)?;
+    input::reserved("options.reserved1", options.reserved1)?;
     // SAFETY: the caller gives NUL-terminated strings and readable bytes, or NULL.
     unsafe {
         let root_key = input::bytes("options.root_key", options.root_key)?;
@@ -91,6 +97,7 @@ fn open(options: kms_open_options_t) -> Result<Kms> {
             flags: options.flags,
             max_staleness_ms: options.max_staleness_ms,
             timeout_ms: options.timeout_ms,
+            max_cached_keys: options.max_cached_keys,
         })
     }
 }

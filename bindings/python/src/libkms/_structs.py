@@ -142,6 +142,8 @@ class kms_open_options_t(Structure):
         ("max_staleness_ms", c_uint32),
         ("timeout_ms", c_uint32),
         ("reserved", c_uint32),
+        ("max_cached_keys", c_uint32),
+        ("reserved1", c_uint32),
     ]
 
 
