@@ -180,13 +180,14 @@ fn cached_keys(file: &Path, keys: usize) {
         // What the first calls need is no key's.
         (0..100).for_each(|number| drop(kms.describe(&key_id(number)).expect("a key")));
         let before = resident();
-        for number in 100..(CACHED as usize).min(keys) {
+        let used = keys.min(CACHED as usize);
+        for number in 100..used {
             kms.describe(&key_id(number)).expect("a key");
         }
         let (grown, cached) = (resident().saturating_sub(before), kms.stats().keys_cached);
         assert!(cached <= u64::from(setting));
         print!(
-            "cache: at most {setting} keys: {cached} of {CACHED} used keys cached, {} KiB more",
+            "cache: at most {setting} keys: {cached} of {used} used keys cached, {} KiB more",
             grown >> 10
         );
         match setting {
