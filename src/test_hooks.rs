@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicU64;
 
 use crate::capi::types::kms_t;
 use crate::crypto::blob::HEADER_SIZE;
+use crate::engine::Kms;
 use crate::error::{Detail, Error, Result};
 use crate::keyring::KeyName;
 
@@ -52,7 +53,12 @@ pub struct ExportedVersion {
 
 /// The material of a version of a key, by the key's id, and the start of its ciphertexts.
 pub fn material(kms: &kms_t, key_id: &str, version: u32) -> Result<ExportedVersion> {
-    let key = kms.kms.keyring()?.by_name(KeyName::Id(key_id))?;
+    material_of(&kms.kms, key_id, version)
+}
+
+/// The same through a handle of the engine.
+pub fn material_of(kms: &Kms, key_id: &str, version: u32) -> Result<ExportedVersion> {
+    let key = kms.keyring()?.by_name(KeyName::Id(key_id))?;
     let version = key.version(version).ok_or_else(|| Error::not_found(Detail::Version, key_id))?;
     let material = version.material.as_ref().ok_or(Error::Internal("a destroyed version"))?;
     Ok(ExportedVersion { header: version.header, material: *material.bytes() })

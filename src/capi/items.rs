@@ -8,14 +8,16 @@ use super::aliases::kms_alias_info_t;
 use super::care::kms_damage_info_t;
 use super::constants::KMS_ALGORITHM_XAES_256_GCM;
 use super::data::kms_data_key_info_t;
+use super::exchange::kms_exchange_response_t;
 use super::guard::copy_text;
 use super::input::{self, Extensible, struct_size};
 use super::keys::kms_key_info_t;
 use super::lifecycle::kms_tag_info_t;
 use super::output::check_memory;
-use super::types::{kms_buffer_t, kms_page_t, kms_span_t};
+use super::types::{kms_buffer_t, kms_page_t, kms_span_t, kms_status_t};
 use super::versions::kms_version_info_t;
-use crate::crypto::uuid;
+use crate::crypto::{hex, uuid};
+use crate::dialect::Response;
 use crate::engine::{AliasInfo, KeyInfo, ListPage, Listed, Served, Stats, TagInfo, VersionInfo};
 use crate::error::{Error, Result};
 use crate::store::verify::Damage;
@@ -47,7 +49,7 @@ impl<T: Extensible> Info<T> {
     }
 
     /// Fills what both sides know, zeroes the rest of what the caller has, keeps struct_size.
-    fn write(&self, value: &T) {
+    pub(super) fn write(&self, value: &T) {
         let known = self.size.min(size_of::<T>());
         let header = size_of::<usize>();
         // SAFETY: `size` bytes of the caller, `known` of ours, and no less than a size_t on both sides.
@@ -108,6 +110,24 @@ impl Info<kms_version_info_t> {
     }
 }
 
+impl Info<kms_exchange_response_t> {
+    /// Fills everything but the offers of memory, which `place` holds with their lengths.
+    pub fn exchange(&self, place: kms_exchange_response_t, answer: &Response) {
+        let mut info = kms_exchange_response_t {
+            http_status: answer.http_status.into(),
+            grpc_status: answer.grpc_status,
+            status: answer.status as kms_status_t,
+            detail: answer.detail as u32,
+            request_id: [0; 40],
+            message: [0; 448],
+            ..place
+        };
+        copy_text(&mut info.request_id, &answer.request_id);
+        copy_text(&mut info.message, &answer.message);
+        self.write(&info);
+    }
+}
+
 impl Info<kms_stats_t> {
     pub fn stats(&self, stats: &Stats) {
         let mut info = kms_stats_t {
@@ -130,6 +150,8 @@ impl Info<kms_stats_t> {
             reserved1: 0,
             store_id: [0; 37],
             reserved2: [0; 3],
+            audit_records: stats.audit_records,
+            audit_records_lost: stats.audit_records_lost,
         };
         copy_ascii(&mut info.store_id, &uuid::text(&stats.store_id));
         self.write(&info);
@@ -218,7 +240,7 @@ impl Text {
     }
 
     /// Stages a string and says where it will stand.
-    fn put(&mut self, text: &str) -> kms_span_t {
+    pub(super) fn put(&mut self, text: &str) -> kms_span_t {
         if self.buffer.is_none() || text.is_empty() {
             return kms_span_t { offset: 0, len: 0 };
         }
@@ -319,8 +341,7 @@ impl ToItem<kms_damage_info_t> for Damage {
             reserved0: [0; 6],
             problem: text.put(&self.problem),
         };
-        let row_id =
-            self.row.iter().flat_map(|(_, id)| id).map(|byte| format!("{byte:02x}")).collect::<String>();
+        let row_id = self.row.map(|(_, id)| hex::encode(&id)).unwrap_or_default();
         copy_text(&mut info.row_id, &row_id);
         copy_text(&mut info.key_id, &self.key_id);
         info

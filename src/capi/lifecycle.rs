@@ -186,7 +186,7 @@ pub unsafe extern "C" fn kms_cancel_key_deletion(
 ) -> kms_status_t {
     guard("kms_cancel_key_deletion", error, || {
         // SAFETY: as in kms_enable_key.
-        unsafe { input::handle(kms)?.cancel_key_deletion(&key_request(&input::request(request)?)?) }
+        unsafe { input::handle(kms)?.cancel_key_deletion(&key_request(&input::request(request)?)?) }.map(drop)
     })
 }
 

@@ -8,6 +8,7 @@
 mod due;
 mod edit;
 mod key;
+mod rules;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -21,7 +22,10 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter};
 pub use due::is_deleted;
 pub use edit::KeyEdit;
 pub use key::{Key, KeyVersion, XAES_256_GCM, rotation_time, uuid_of};
+pub use rules::{grant_of, policy_text};
 
+use crate::access::Account;
+use crate::audit::Mac;
 use crate::crypto::secret::MaterialSlab;
 use crate::crypto::uuid::Uuid;
 use crate::error::{Detail, Error, Result};
@@ -97,6 +101,7 @@ fn bounded<K: Eq + Hash, V: Clone>(max: usize) -> Cache<K, V> {
 
 pub struct Keyring {
     store: SealedStore,
+    account: Account,
     slab: Arc<MaterialSlab>,
     keys: Cache<Uuid, Arc<Key>>,
     /// Ids and aliases; what a name leads to is believed only if the key still answers to it.
@@ -121,13 +126,14 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    pub fn new(store: SealedStore, settings: &KeyringSettings) -> Self {
+    pub fn new(store: SealedStore, account: &Account, settings: &KeyringSettings) -> Self {
         let KeyringSettings { max_staleness_ms, timeout, max_cached_keys, require_lock, read_only } =
             *settings;
         let now = platform::monotonic_ms();
         Keyring {
             revision: Mutex::new(store.seen_revision()),
             store,
+            account: account.clone(),
             slab: MaterialSlab::new(require_lock),
             keys: bounded(max_cached_keys),
             names: bounded(max_cached_keys),
@@ -147,6 +153,10 @@ impl Keyring {
 
     pub fn store(&self) -> &SealedStore {
         &self.store
+    }
+
+    pub fn account(&self) -> &Account {
+        &self.account
     }
 
     /// Keys cached now, keys loaded and refreshes made so far.
@@ -202,6 +212,13 @@ impl Keyring {
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    /// Asks the store for its revision now, however fresh what is cached may be.
+    pub fn ask_now(&self) -> Result<()> {
+        let now_ms = platform::monotonic_ms();
+        self.refresh_at.store(now_ms, Ordering::Release);
+        self.refresh(now_ms)
     }
 
     fn believe_from(&self, asked_at_ms: u64) {
@@ -288,7 +305,7 @@ impl Keyring {
             if due::is_deleted(&family.head, now) {
                 return Ok(None);
             }
-            let key = Key::from_family(&self.store, &family, &self.slab, |uuid, version| {
+            let key = Key::from_family(&self.store, &self.account, &family, &self.slab, |uuid, version| {
                 self.unwritten(uuid, version)
             })?;
             let key = Arc::new(key);
@@ -363,10 +380,16 @@ impl Keyring {
     }
 
     /// Gives the store a new root key, while nobody reads by the old one.
-    pub fn rekey(&self, root: &RootKeySource<'_>, require_lock: bool, dry_run: bool) -> Result<()> {
+    pub fn rekey(
+        &self,
+        root: &RootKeySource<'_>,
+        require_lock: bool,
+        progress: &mut dyn FnMut(u64, u64),
+        before_commit: &mut dyn FnMut(Mac<'_>) -> Result<()>,
+    ) -> Result<()> {
         let mut known = self.revision.lock().unwrap_or_else(PoisonError::into_inner);
         let _alone = self.names_hold.write().unwrap_or_else(PoisonError::into_inner);
-        self.store.rekey(root, require_lock, dry_run)?;
+        self.store.rekey(root, require_lock, progress, before_commit)?;
         *known = self.store.seen_revision();
         self.forget_where(|_| true);
         Ok(())

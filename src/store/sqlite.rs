@@ -417,8 +417,10 @@ fn sql_error(error: rusqlite::Error) -> Error {
     let native_code = i64::from(failure.extended_code);
     let message = match failure.code {
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => return Error::DependencyTimeout("the store"),
-        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
-            return Error::corrupt("SQLite cannot read it (not a database, or damaged)");
+        ErrorCode::DatabaseCorrupt => return Error::corrupt("SQLite cannot read its pages"),
+        // Nothing in it says that it ever was a store.
+        ErrorCode::NotADatabase => {
+            "the file is not a libkms store: it does not begin as a SQLite database does".into()
         }
         // Our SQL is always the same, so the tables it finds are not ours.
         ErrorCode::Unknown => return Error::corrupt("its tables are not those of its schema version"),

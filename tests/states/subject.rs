@@ -167,7 +167,7 @@ impl<'a> Subject<'a> {
             "kms_schedule_key_deletion" => {
                 kms.schedule_key_deletion(&engine::schedule(id, None, 7)).map(drop)
             }
-            "kms_cancel_key_deletion" => kms.cancel_key_deletion(&key),
+            "kms_cancel_key_deletion" => kms.cancel_key_deletion(&key).map(drop),
             "kms_import_key_material" => kms.import_key_material(&engine::import(id, &MATERIAL)).map(drop),
             "kms_delete_imported_key_material" => kms.delete_imported_key_material(&key),
             "kms_update_key_description" => kms.update_key_description(id, "new", 0),
@@ -185,7 +185,7 @@ impl<'a> Subject<'a> {
             "kms_describe_key_version" => kms.describe_key_version(&version).map(drop),
             "kms_list_key_versions" => kms.list_key_versions(&key, "", 10).map(drop),
             "kms_list_key_tags" => kms.list_key_tags(&key, "", 10).map(drop),
-            "kms_list_aliases" => kms.list_aliases(Some(id), "", 10).map(drop),
+            "kms_list_aliases" => kms.list_aliases(Some(id), "", 10, 0).map(drop),
             other => panic!("docs/states.md has an operation that nobody runs: {other}"),
         }
     }

@@ -61,14 +61,15 @@ pub fn wrong_state(key: &KeyRecord, is: &str) -> Error {
         KeyState::PendingImport => Detail::PendingImport,
         _ => Detail::Key,
     };
-    Error::InvalidState { what, message: format!("key {:?} is {is}", key.key_id) }
+    Error::InvalidState { what, key_id: key.key_id.clone(), message: format!("key {:?} is {is}", key.key_id) }
 }
 
 /// Only an enabled version works.
 #[inline]
 pub fn version_usable(version: &VersionRecord) -> Result<()> {
     let refuse = |what, is| {
-        Err(Error::InvalidState { what, message: format!("key version {:?} is {is}", version.version_id) })
+        let message = format!("key version {:?} is {is}", version.version_id);
+        Err(Error::InvalidState { what, key_id: String::new(), message })
     };
     match version.state() {
         VersionState::Enabled => Ok(()),

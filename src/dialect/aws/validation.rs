@@ -1,0 +1,120 @@
+//! The constraints of members, checked all at once before anything else: "N validation error(s) detected: ...".
+
+use super::fault::Fault;
+use crate::dialect::shared::context::Text;
+
+pub const KEY_ID: (usize, usize) = (1, 2048);
+const GRANT_TOKEN: (usize, usize) = (1, 8192);
+const MAX_GRANT_TOKENS: usize = 10;
+const MARKER: (usize, usize) = (1, 1024);
+
+/// What is wrong with the members of a request so far.
+#[derive(Default)]
+pub struct Checks(Vec<String>);
+
+impl Checks {
+    pub fn finish(self) -> Result<(), Fault> {
+        match self.0.len() {
+            0 => Ok(()),
+            1 => Err(Fault::validation(format!("1 validation error detected: {}", self.0.concat()))),
+            many => {
+                Err(Fault::validation(format!("{many} validation errors detected: {}", self.0.join("; "))))
+            }
+        }
+    }
+
+    /// `value` is quoted, or empty where it is a secret.
+    fn fail(&mut self, member: &str, value: &str, constraint: &str) {
+        let value = if value.is_empty() { String::new() } else { format!("{value} ") };
+        self.0.push(format!(
+            "Value {value}at '{member}' failed to satisfy constraint: Member must {constraint}"
+        ));
+    }
+
+    fn length(&mut self, member: &str, value: &str, len: usize, (least, most): (usize, usize)) {
+        if len < least {
+            self.fail(member, value, &format!("have length greater than or equal to {least}"));
+        } else if len > most {
+            self.fail(member, value, &format!("have length less than or equal to {most}"));
+        }
+    }
+
+    pub fn required<T>(&mut self, member: &str, value: &Option<T>) {
+        if value.is_none() {
+            self.fail(member, "null", "not be null");
+        }
+    }
+
+    /// Characters of a text, if it is there.
+    pub fn text(&mut self, member: &str, value: &Option<Text<'_>>, limits: (usize, usize)) {
+        if let Some(Text(value)) = value {
+            self.length(member, &format!("'{value}'"), value.chars().count(), limits);
+        }
+    }
+
+    pub fn required_text(&mut self, member: &str, value: &Option<Text<'_>>, limits: (usize, usize)) {
+        self.required(member, value);
+        self.text(member, value, limits);
+    }
+
+    pub fn key_id(&mut self, value: &Option<Text<'_>>) {
+        self.required_text("keyId", value, KEY_ID);
+    }
+
+    /// Bytes that may be a secret: not quoted.
+    pub fn required_bytes(&mut self, member: &str, value: &Option<impl AsRef<[u8]>>, limits: (usize, usize)) {
+        match value {
+            None => self.fail(member, "", "not be null"),
+            Some(bytes) => self.length(member, "", bytes.as_ref().len(), limits),
+        }
+    }
+
+    pub fn range(&mut self, member: &str, value: Option<i32>, least: i32, most: i32) {
+        match value {
+            Some(value) if value < least => {
+                let constraint = format!("have value greater than or equal to {least}");
+                self.fail(member, &format!("'{value}'"), &constraint);
+            }
+            Some(value) if value > most => {
+                self.fail(member, &format!("'{value}'"), &format!("have value less than or equal to {most}"));
+            }
+            _ => {}
+        }
+    }
+
+    /// `set` is the text of the service, which may leave newer values out.
+    pub fn one_of(&mut self, member: &str, value: &Option<Text<'_>>, set: &str, newer: &[&str]) {
+        if let Some(Text(value)) = value {
+            let known = set.split(", ").any(|known| known == value) || newer.contains(&&**value);
+            if !known {
+                self.fail(member, &format!("'{value}'"), &format!("satisfy enum value set: [{set}]"));
+            }
+        }
+    }
+
+    pub fn pattern(&mut self, member: &str, value: &str, pattern: &str, matches: bool) {
+        if !matches {
+            self.fail(
+                member,
+                &format!("'{value}'"),
+                &format!("satisfy regular expression pattern: {pattern}"),
+            );
+        }
+    }
+
+    pub fn grant_tokens(&mut self, tokens: &Option<Vec<Text<'_>>>) {
+        let Some(tokens) = tokens else { return };
+        let all: Vec<&str> = tokens.iter().map(|token| &*token.0).collect();
+        self.length("grantTokens", &format!("'[{}]'", all.join(", ")), all.len(), (0, MAX_GRANT_TOKENS));
+        for (index, token) in all.iter().enumerate() {
+            let member = format!("grantTokens.{}.member", index + 1);
+            self.length(&member, &format!("'{token}'"), token.chars().count(), GRANT_TOKEN);
+        }
+    }
+
+    /// Limit and Marker of a list.
+    pub fn page(&mut self, limit: Option<i32>, most: i32, marker: &Option<Text<'_>>) {
+        self.range("limit", limit, 1, most);
+        self.text("marker", marker, MARKER);
+    }
+}
