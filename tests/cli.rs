@@ -289,6 +289,7 @@ fn with_keys(count: usize) -> Tool {
         flags: 0,
         max_staleness_ms: 0,
         timeout_ms: 0,
+        max_cached_keys: 0,
         audit: None,
     })
     .expect("the store");
