@@ -17,7 +17,7 @@ rust_format() { cargo fmt --check; }
 c_format() { c_files | xargs clang-format --dry-run --Werror; }
 clippy() {
     cargo clippy --quiet -- -D warnings &&
-        cargo clippy --quiet --all-targets --features test-hooks -- -D warnings &&
+        cargo clippy --quiet --all-targets --features test-hooks,cli -- -D warnings &&
         cargo clippy --quiet --no-default-features -- -D warnings
 }
 python_lint() {
@@ -38,7 +38,7 @@ go_vet() {
         (cd examples/go && "${go_env[@]}" go vet -tags "$go_tags" ./...) &&
         (cd tests/go_sdk && "${go_env[@]}" go vet -tags "$go_tags" ./...)
 }
-rust_tests() { cargo test --features test-hooks --no-fail-fast; }
+rust_tests() { cargo test --features test-hooks,cli --no-fail-fast; }
 python_tests() { (cd bindings/python && LIBKMS_PATH="$prefix/lib/libkms.so.0" "$venv/python" -m pytest); }
 go_tests() {
     (cd bindings/go && "${go_env[@]}" GODEBUG=cgocheck=1 go test -race -tags "$go_tags" ./...) &&

@@ -6,6 +6,8 @@
 mod message;
 
 #[cfg(feature = "dialects")]
+mod alibaba;
+#[cfg(feature = "dialects")]
 mod alibaba_dkms;
 #[cfg(feature = "dialects")]
 mod alibaba_rpc;
@@ -18,6 +20,8 @@ mod shared;
 mod tencent;
 #[cfg(feature = "dialects")]
 mod tencent_v3;
+#[cfg(feature = "dialects")]
+mod yandex;
 #[cfg(feature = "dialects")]
 mod yandex_grpc;
 #[cfg(feature = "dialects")]

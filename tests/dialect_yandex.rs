@@ -1,0 +1,503 @@
+//! Yandex's dialects: the recorded requests, every limit at its edge, every form of JSON that the contract names, every
+//! failure with its gRPC code, HTTP status and body.
+
+#[path = "support/protobuf.rs"]
+mod protobuf;
+#[path = "support/vendors.rs"]
+mod vendors;
+
+use kms::crypto::aad::Aad;
+use kms::dialect::{Dialect, Response};
+use kms::error::Status;
+use protobuf::{Field, bytes_of, fields, message, text_of};
+use serde_json::{Value, json};
+use vendors::{Http, Service, base64, header, is_uuid, json, names, recorded, unbase64};
+
+const KEY: &str = "abj0123456789abcdefg";
+const SERVICE: &str = "/yandex.cloud.kms.v1.SymmetricCryptoService/";
+
+fn grpc() -> Service {
+    Service::with_key(Dialect::YandexGrpc, KEY)
+}
+
+fn rest() -> Service {
+    Service::with_key(Dialect::YandexRest, KEY)
+}
+
+fn call(service: &Service, method: &str, body: &[u8]) -> Response {
+    service.send("POST", &format!("{SERVICE}{method}"), "", body)
+}
+
+/// The response of a call that succeeds.
+#[track_caller]
+fn ok(service: &Service, method: &str, request: &[(u32, Field)]) -> std::collections::BTreeMap<u32, Field> {
+    let response = call(service, method, &message(request));
+    assert_eq!((response.grpc_status, response.http_status), (0, 0), "{}", response.message);
+    assert_eq!((response.status, response.message.as_str()), (Status::Ok, ""));
+    assert!(is_uuid(&response.request_id), "{}", response.request_id);
+    fields(response.body.as_slice())
+}
+
+/// The code of a call that fails, and what it says; its body is checked.
+#[track_caller]
+fn refused(response: &Response) -> (i32, String) {
+    assert_eq!(response.http_status, 0);
+    let status = fields(response.body.as_slice());
+    assert_eq!(status[&1], Field::Int(response.grpc_status.into()));
+    assert_eq!(text_of(&status, 2), response.message);
+    let any = fields(bytes_of(&status, 3));
+    assert_eq!(text_of(&any, 1), "type.googleapis.com/google.rpc.RequestInfo");
+    let info = fields(bytes_of(&any, 2));
+    assert!(is_uuid(text_of(&info, 1)));
+    assert_eq!(text_of(&info, 1), response.request_id);
+    assert_eq!((status.len(), any.len(), info.len()), (3, 2, 1));
+    (response.grpc_status, response.message.clone())
+}
+
+#[track_caller]
+fn code(service: &Service, method: &str, request: &[(u32, Field)]) -> i32 {
+    refused(&call(service, method, &message(request))).0
+}
+
+fn key() -> (u32, Field) {
+    (1, KEY.into())
+}
+
+#[test]
+fn the_recorded_requests_have_responses_of_the_recorded_shape() {
+    let service = grpc();
+    let shape = |name: &str| fields(&recorded(&format!("yandex_grpc/{name}.response.pb")));
+
+    let response = call(&service, "GenerateDataKey", &recorded("yandex_grpc/gdk_aes256.request.pb"));
+    let made = fields(response.body.as_slice());
+    assert!(made.keys().eq(shape("gdk_aes256").keys()));
+    assert_eq!(text_of(&made, 1), KEY);
+    assert_eq!(text_of(&made, 2), service.primary(KEY));
+    assert_eq!((bytes_of(&made, 3).len(), bytes_of(&made, 4).len()), (32, 128));
+
+    // The version is the store's own, so the recorded one is not there.
+    let all_fields = recorded("yandex_grpc/gdk_all_fields.request.pb");
+    assert_eq!(refused(&call(&service, "GenerateDataKey", &all_fields)).0, 5);
+    let mut with_version = fields(&all_fields);
+    with_version.insert(2, Field::Bytes(service.primary(KEY).into()));
+    let with_version: Vec<_> = with_version.into_iter().collect();
+    let made = ok(&service, "GenerateDataKey", &with_version);
+    assert!(made.keys().eq(shape("gdk_all_fields").keys()), "no plaintext: it was to be skipped");
+    let aad = Aad::raw(b"aad\0\xff").expect("AAD");
+    assert_eq!(service.native_decrypt(bytes_of(&made, 4), aad).map(|key| key.len()), Ok(16));
+
+    let (ciphertext, plaintext) = service.native_data_key(KEY, Aad::raw(b"a").expect("AAD"));
+    let mut decrypt = fields(&recorded("yandex_grpc/decrypt.request.pb"));
+    decrypt.insert(3, Field::Bytes(ciphertext));
+    let opened = ok(&service, "Decrypt", &decrypt.into_iter().collect::<Vec<_>>());
+    assert!(opened.keys().eq(shape("decrypt").keys()));
+    assert_eq!(bytes_of(&opened, 3), plaintext);
+
+    let empty = Service::new(Dialect::YandexGrpc);
+    let response = call(&empty, "GenerateDataKey", &recorded("yandex_grpc/gdk_aes256.request.pb"));
+    let expected = fields(&recorded("yandex_grpc/err_not_found.status.pb"));
+    assert_eq!(refused(&response), (5, text_of(&expected, 2).to_string()));
+    assert_eq!(fields(response.body.as_slice())[&1], expected[&1]);
+}
+
+#[test]
+fn limits_are_those_of_the_contract_at_their_edges() {
+    let service = grpc();
+    let longest = "k".repeat(50);
+    service.create(&longest);
+    service.create(&"k".repeat(51));
+    assert_eq!(ok(&service, "GenerateDataKey", &[(1, longest.as_str().into())]).len(), 4);
+    assert_eq!(code(&service, "GenerateDataKey", &[(1, "k".repeat(51).as_str().into())]), 3);
+    // Characters, not bytes.
+    assert_eq!(code(&service, "GenerateDataKey", &[(1, "ж".repeat(50).as_str().into())]), 5);
+    assert_eq!(code(&service, "GenerateDataKey", &[(1, "ж".repeat(51).as_str().into())]), 3);
+    assert_eq!(code(&service, "GenerateDataKey", &[key(), (2, "v".repeat(50).as_str().into())]), 5);
+    assert_eq!(code(&service, "GenerateDataKey", &[key(), (2, "v".repeat(51).as_str().into())]), 3);
+
+    let (most, more) = (vec![7; 8192], vec![7; 8193]);
+    let made = ok(&service, "GenerateDataKey", &[key(), (3, most.as_slice().into())]);
+    assert_eq!(code(&service, "GenerateDataKey", &[key(), (3, more.as_slice().into())]), 3);
+    let ciphertext = (3, bytes_of(&made, 4).into());
+    let opened = ok(&service, "Decrypt", &[key(), (2, most.as_slice().into()), ciphertext.clone()]);
+    assert_eq!(bytes_of(&opened, 3), bytes_of(&made, 3));
+    assert_eq!(code(&service, "Decrypt", &[key(), (2, more.as_slice().into()), ciphertext]), 3);
+
+    let (most, more) = (vec![7; 32768], vec![7; 32769]);
+    let sealed = ok(&service, "Encrypt", &[key(), (4, most.as_slice().into())]);
+    assert_eq!(bytes_of(&sealed, 3).len(), 32768 + 96);
+    assert_eq!(code(&service, "Encrypt", &[key(), (4, more.as_slice().into())]), 3);
+    assert_eq!(ok(&service, "Encrypt", &[key(), (4, "x".into())]).len(), 3);
+    assert_eq!(code(&service, "Encrypt", &[key()]), 3);
+    assert_eq!(code(&service, "Encrypt", &[key(), (4, "".into())]), 3);
+}
+
+#[test]
+fn each_spec_has_its_length() {
+    let service = grpc();
+    let made = |spec: i64| ok(&service, "GenerateDataKey", &[key(), (4, spec.into())]);
+    for (spec, length) in [(0, 32), (1, 16), (2, 24), (3, 32)] {
+        assert_eq!(bytes_of(&made(spec), 3).len(), length, "spec {spec}");
+    }
+    for (spec, expected) in [(4, 9), (5, 12), (6, 3), (99, 3), (-1, 3), (i32::MIN.into(), 3)] {
+        assert_eq!(code(&service, "GenerateDataKey", &[key(), (4, spec.into())]), expected, "spec {spec}");
+    }
+    let seen = ok(&service, "GenerateDataKey", &[key(), (5, 0.into())]);
+    let skipped = ok(&service, "GenerateDataKey", &[key(), (5, 1.into())]);
+    assert!(seen.contains_key(&3) && !skipped.contains_key(&3));
+    assert_eq!(bytes_of(&skipped, 4).len(), 128);
+}
+
+#[test]
+fn versions_are_named_or_the_primary_one() {
+    let service = grpc();
+    let first = service.primary(KEY);
+    let second = service.rotate(KEY);
+    let made = |version: &str| ok(&service, "GenerateDataKey", &[key(), (2, version.into())]);
+    assert_eq!(text_of(&made(""), 2), second);
+    assert_eq!(text_of(&made(&first), 2), first);
+    let sealed = ok(&service, "Encrypt", &[key(), (2, first.as_str().into()), (4, "payload".into())]);
+    assert_eq!(text_of(&sealed, 2), first);
+    let opened = ok(&service, "Decrypt", &[key(), (3, bytes_of(&sealed, 3).into())]);
+    assert_eq!((text_of(&opened, 1), text_of(&opened, 2)), (KEY, first.as_str()));
+    assert_eq!(bytes_of(&opened, 3), b"payload");
+    assert_eq!(code(&service, "GenerateDataKey", &[key(), (2, "nowhere".into())]), 5);
+}
+
+#[test]
+fn re_encryption_moves_a_ciphertext_to_another_key_and_aad() {
+    let service = grpc();
+    service.create("abj-other");
+    let sealed = ok(&service, "Encrypt", &[key(), (3, "old".into()), (4, "payload".into())]);
+    let source = [(4, KEY.into()), (5, "old".into()), (6, bytes_of(&sealed, 3).into())];
+    let request = [&[(1, "abj-other".into()), (3, "new".into())], &source[..]].concat();
+    let moved = ok(&service, "ReEncrypt", &request);
+    assert_eq!(text_of(&moved, 1), "abj-other");
+    assert_eq!(text_of(&moved, 2), service.primary("abj-other"));
+    assert_eq!(text_of(&moved, 3), KEY);
+    assert_eq!(text_of(&moved, 4), service.primary(KEY));
+    let aad = Aad::raw(b"new").expect("AAD");
+    assert_eq!(service.native_decrypt(bytes_of(&moved, 5), aad), Ok(b"payload".to_vec()));
+
+    let changed = |tag: u32, field: Field| {
+        let mut request: Vec<_> = request.iter().filter(|(known, _)| *known != tag).cloned().collect();
+        request.push((tag, field));
+        code(&service, "ReEncrypt", &request)
+    };
+    assert_eq!(changed(5, "wrong".into()), 3);
+    assert_eq!(changed(4, "abj-other".into()), 3, "the ciphertext is of another key");
+    assert_eq!(changed(4, "".into()), 3);
+    assert_eq!(changed(1, "".into()), 3);
+    assert_eq!(changed(6, "".into()), 3);
+    assert_eq!(changed(4, "nowhere".into()), 5);
+    for tag in [3, 5] {
+        assert_eq!(changed(tag, vec![0; 8193].as_slice().into()), 3);
+    }
+    for tag in [1, 2, 4] {
+        assert_eq!(changed(tag, "k".repeat(51).as_str().into()), 3);
+    }
+}
+
+#[test]
+fn failures_have_their_codes() {
+    let service = grpc();
+    let made = ok(&service, "GenerateDataKey", &[key(), (3, "aad".into())]);
+    let ciphertext = bytes_of(&made, 4).to_vec();
+    let decrypt = |key_id: &str, aad: &str, ciphertext: &[u8]| {
+        let request = message(&[(1, key_id.into()), (2, aad.into()), (3, ciphertext.into())]);
+        let response = call(&service, "Decrypt", &request);
+        (refused(&response).0, response.status)
+    };
+    assert_eq!(decrypt(KEY, "AAD", &ciphertext), (3, Status::InvalidCiphertext));
+    assert_eq!(decrypt(KEY, "", &ciphertext), (3, Status::InvalidCiphertext));
+    let mut altered = ciphertext.clone();
+    altered[100] ^= 1;
+    assert_eq!(decrypt(KEY, "aad", &altered), (3, Status::InvalidCiphertext));
+    assert_eq!(decrypt(KEY, "aad", &ciphertext[..127]), (3, Status::InvalidCiphertext));
+    assert_eq!(decrypt(KEY, "aad", b""), (3, Status::InvalidArgument));
+    assert_eq!(decrypt("", "aad", &ciphertext), (3, Status::InvalidArgument));
+    assert_eq!(decrypt("nowhere", "aad", &ciphertext), (5, Status::NotFound));
+    service.create("abj-other");
+    assert_eq!(decrypt("abj-other", "aad", &ciphertext), (3, Status::IncorrectKey));
+
+    service.disable(KEY);
+    assert_eq!(decrypt(KEY, "aad", &ciphertext), (9, Status::Disabled));
+    assert_eq!(code(&service, "GenerateDataKey", &[key()]), 9);
+    service.schedule_deletion(KEY);
+    assert_eq!(decrypt(KEY, "aad", &ciphertext), (9, Status::InvalidState));
+    service.create_external("abj-empty");
+    assert_eq!(code(&service, "GenerateDataKey", &[(1, "abj-empty".into())]), 9);
+
+    assert_eq!(code(&service, "GenerateDataKey", &[]), 3, "a key is required");
+    for (method, target) in [
+        ("POST", format!("{SERVICE}Sign")),
+        ("POST", format!("{SERVICE}generateDataKey")),
+        ("POST", format!("{SERVICE}GenerateDataKey?x=1")),
+        ("POST", "/yandex.cloud.kms.v1.SymmetricKeyService/Get".into()),
+        ("POST", String::new()),
+        ("GET", format!("{SERVICE}GenerateDataKey")),
+    ] {
+        assert_eq!(refused(&service.send(method, &target, "", b"")).0, 12, "{method} {target}");
+    }
+}
+
+#[test]
+fn what_is_no_message_of_the_method_is_refused() {
+    let service = grpc();
+    let valid = message(&[key(), (4, 3.into())]);
+    assert_eq!(call(&service, "GenerateDataKey", &valid).grpc_status, 0);
+    let unknown = message(&[key(), (6, "unknown".into())]);
+    let wrong_type = message(&[key(), (4, "AES_256".into())]);
+    let no_utf8 = message(&[(1, [0xff, 0xfe].as_slice().into())]);
+    for body in [&unknown[..], &wrong_type, &no_utf8, &valid[..5], b"\xff", b"\x07", b"{\"keyId\":\"k\"}"] {
+        let response = call(&service, "GenerateDataKey", body);
+        assert_eq!(refused(&response).0, 3, "{body:?}");
+        assert_eq!(response.status, Status::InvalidArgument);
+    }
+}
+
+/// The code and the message of an error, whose shape is checked.
+#[track_caller]
+fn rest_error(response: &Response) -> (i64, String) {
+    assert_eq!(header(response, "content-type"), Some("application/json"));
+    let body = json(response);
+    assert_eq!(names(&body), ["code", "details", "message"]);
+    let detail = &body["details"][0];
+    assert_eq!(body["details"].as_array().map(Vec::len), Some(1));
+    assert_eq!(names(detail), ["@type", "requestId"]);
+    assert_eq!(detail["@type"], "type.googleapis.com/google.rpc.RequestInfo");
+    assert_eq!(detail["requestId"], response.request_id);
+    (body["code"].as_i64().expect("a code"), body["message"].as_str().expect("a message").into())
+}
+
+fn post(service: &Service, method: &str, body: &str) -> Response {
+    let target = format!("/kms/v1/keys/{KEY}:{method}");
+    service.send("POST", &target, "Content-Type: application/json\r\n", body.as_bytes())
+}
+
+#[track_caller]
+fn rest_ok(service: &Service, method: &str, body: &Value) -> Value {
+    let response = post(service, method, &body.to_string());
+    assert_eq!(response.http_status, 200, "{}", response.message);
+    assert_eq!(header(&response, "content-type"), Some("application/json"));
+    json(&response)
+}
+
+#[track_caller]
+fn rest_code(response: &Response) -> (u16, i64) {
+    (response.http_status, rest_error(response).0)
+}
+
+#[test]
+fn the_recorded_rest_requests_have_responses_of_the_recorded_shape() {
+    let service = rest();
+    let shape = |name: &str| -> Value {
+        serde_json::from_slice(&recorded(&format!("yandex_rest/{name}.response.body"))).expect("JSON")
+    };
+    let response = Http::recorded("yandex_rest/gdk_aes256").send(&service);
+    let made = json(&response);
+    assert_eq!((response.http_status, names(&made)), (200, names(&shape("gdk_aes256"))));
+    assert!(response.body.as_slice().starts_with(b"{\n \"keyId\": "), "laid out as the vendor does");
+
+    let request =
+        Http::recorded("yandex_rest/gdk_all_fields").replace("abjver0123456789abcd", &service.primary(KEY));
+    let made = json(&request.send(&service));
+    assert_eq!(names(&made), names(&shape("gdk_all_fields")));
+    let aad = || Aad::raw(b"aad\0\xff").expect("AAD");
+    assert_eq!(
+        service.native_decrypt(&unbase64(&made["dataKeyCiphertext"]), aad()).map(|key| key.len()),
+        Ok(16)
+    );
+
+    let (ciphertext, plaintext) = service.native_data_key(KEY, Aad::raw(b"a").expect("AAD"));
+    let request = Http::recorded("yandex_rest/decrypt")
+        .replace("TEtNUy1vcGFxdWUtY2lwaGVydGV4dC1ibG9i", &base64(&ciphertext));
+    let opened = json(&request.send(&service));
+    assert_eq!(names(&opened), names(&shape("decrypt")));
+    assert_eq!(unbase64(&opened["plaintext"]), plaintext);
+
+    let response = Http::recorded("yandex_rest/err_not_found").send(&Service::new(Dialect::YandexRest));
+    let expected = shape("err_not_found");
+    assert_eq!(response.http_status, 404);
+    assert_eq!(rest_error(&response), (5, expected["message"].as_str().expect("a message").into()));
+}
+
+#[test]
+fn every_form_of_proto3_json_is_read() {
+    let service = rest();
+    let first = service.primary(KEY);
+    service.rotate(KEY);
+    let aad = [0xfb, 0xff, 0xbf, 1];
+    let forms = [
+        json!({"versionId": first, "aadContext": "+/+/AQ==", "dataKeySpec": "AES_192", "skipPlaintext": false}),
+        json!({"version_id": first, "aad_context": "-_-_AQ==", "data_key_spec": "AES_192", "skip_plaintext": false}),
+        json!({"versionId": first, "aad_context": "-_-_AQ", "dataKeySpec": 2, "skipPlaintext": null}),
+        json!({"versionId": first, "aadContext": "+/+/AQ", "dataKeySpec": 2.0}),
+    ];
+    for form in forms {
+        let made = rest_ok(&service, "generateDataKey", &form);
+        assert_eq!((&made["keyId"], &made["versionId"]), (&json!(KEY), &json!(first)), "{form}");
+        let plaintext = unbase64(&made["dataKeyPlaintext"]);
+        assert_eq!(plaintext.len(), 24, "{form}");
+        let ciphertext = unbase64(&made["dataKeyCiphertext"]);
+        assert_eq!(
+            service.native_decrypt(&ciphertext, Aad::raw(&aad).expect("AAD")),
+            Ok(plaintext),
+            "{form}"
+        );
+    }
+    for (spec, length) in [
+        (json!("SYMMETRIC_ALGORITHM_UNSPECIFIED"), 32),
+        (json!(0), 32),
+        (json!(null), 32),
+        (json!("AES_128"), 16),
+        (json!(1), 16),
+        (json!("AES_256"), 32),
+        (json!(3), 32),
+    ] {
+        let made = rest_ok(&service, "generateDataKey", &json!({"dataKeySpec": spec}));
+        assert_eq!(unbase64(&made["dataKeyPlaintext"]).len(), length, "{spec}");
+    }
+    let empty = post(&service, "generateDataKey", "");
+    assert_eq!(unbase64(&json(&empty)["dataKeyPlaintext"]).len(), 32);
+    let skipped = rest_ok(&service, "generateDataKey", &json!({"skipPlaintext": true}));
+    assert_eq!(names(&skipped), ["dataKeyCiphertext", "keyId", "versionId"]);
+    // The path's key may be in the body too, if it is the same.
+    rest_ok(&service, "generateDataKey", &json!({"keyId": KEY}));
+    let escaped = service.send("POST", "/kms/v1/keys/%61bj0123456789abcdefg:generateDataKey", "", b"{}");
+    assert_eq!(escaped.http_status, 200);
+}
+
+#[test]
+fn other_json_is_refused() {
+    let service = rest();
+    for body in [
+        r#"{"unknown": 1}"#,
+        r#"{"data_keySpec": "AES_256"}"#,
+        r#"{"skipPlaintext": "true"}"#,
+        r#"{"skipPlaintext": 1}"#,
+        r#"{"dataKeySpec": "aes_256"}"#,
+        r#"{"dataKeySpec": "3"}"#,
+        r#"{"dataKeySpec": 3.5}"#,
+        r#"{"dataKeySpec": 6}"#,
+        r#"{"dataKeySpec": -1}"#,
+        r#"{"dataKeySpec": 4294967299}"#,
+        r#"{"dataKeySpec": true}"#,
+        r#"{"aadContext": "not base64!"}"#,
+        r#"{"aadContext": "-_+/"}"#,
+        r#"{"aadContext": [1]}"#,
+        r#"{"versionId": 1}"#,
+        r#"{"aadContext": "YQ==", "aadContext": "YQ=="}"#,
+        r#"{"aadContext": "YQ==", "aad_context": "YQ=="}"#,
+        r#"{"keyId": "another"}"#,
+        r#"["abj0123456789abcdefg"]"#,
+        r#"[]"#,
+        r#""x""#,
+        "null",
+        "{",
+        "{} {}",
+        "{'a': 1}",
+        "\u{feff}{}",
+        "key=value",
+    ] {
+        let response = post(&service, "generateDataKey", body);
+        assert_eq!(rest_code(&response), (400, 3), "{body}");
+        assert_eq!(response.status, Status::InvalidArgument, "{body}");
+    }
+    let response =
+        service.send("POST", &format!("/kms/v1/keys/{KEY}:generateDataKey"), "", b"{\"versionId\":\"\xff\"}");
+    assert_eq!(rest_code(&response), (400, 3));
+    // What was refused is not quoted: it may be a plaintext.
+    let response =
+        post(&service, "encrypt", r#"{"plaintext": 1, "SECRET": "SECRET", "aadContext": "SECRET!"}"#);
+    assert!(!String::from_utf8_lossy(response.body.as_slice()).contains("SECRET"));
+    assert!(!response.message.contains("SECRET"));
+}
+
+#[test]
+fn rest_limits_are_those_of_the_contract_at_their_edges() {
+    let service = rest();
+    // The limit is on the text: 6144 bytes are 8192 characters.
+    for (method, member, more) in [
+        ("generateDataKey", "aadContext", json!({})),
+        ("encrypt", "aadContext", json!({"plaintext": "eA=="})),
+        ("decrypt", "aadContext", json!({"ciphertext": base64(&service.native_data_key(KEY, Aad::None).0)})),
+    ] {
+        let with = |bytes: usize| {
+            let mut body = more.clone();
+            body[member] = json!(base64(&vec![7; bytes]));
+            post(&service, method, &body.to_string())
+        };
+        let (within, beyond) = (with(6144), with(6145));
+        // Decryption fails later: the AAD is not the right one.
+        let expected = if method == "decrypt" { Status::InvalidCiphertext } else { Status::Ok };
+        assert_eq!(within.status, expected, "{method}");
+        assert_eq!((rest_code(&beyond), beyond.status), ((400, 3), Status::InvalidArgument), "{method}");
+    }
+    let version = |length: usize| {
+        let body = json!({"versionId": "v".repeat(length)}).to_string();
+        rest_code(&post(&service, "generateDataKey", &body))
+    };
+    assert_eq!((version(50), version(51)), ((404, 5), (400, 3)));
+    let key = |length: usize| {
+        let target = format!("/kms/v1/keys/{}:generateDataKey", "k".repeat(length));
+        rest_code(&service.send("POST", &target, "", b"{}"))
+    };
+    assert_eq!((key(50), key(51), key(0)), ((404, 5), (400, 3), (400, 3)));
+    let plaintext = |bytes: usize| {
+        let body = json!({"plaintext": base64(&vec![7; bytes])}).to_string();
+        post(&service, "encrypt", &body).http_status
+    };
+    assert_eq!((plaintext(32768), plaintext(32769), plaintext(0)), (200, 400, 400));
+}
+
+#[test]
+fn rest_tells_its_story() {
+    let service = rest();
+    service.create("abj-other");
+    let sealed = rest_ok(&service, "encrypt", &json!({"plaintext": "cGF5bG9hZA==", "aadContext": "YQ=="}));
+    assert_eq!(names(&sealed), ["ciphertext", "keyId", "versionId"]);
+    let decrypt = |aad: &str| {
+        post(&service, "decrypt", &json!({"ciphertext": sealed["ciphertext"], "aadContext": aad}).to_string())
+    };
+    assert_eq!(json(&decrypt("YQ=="))["plaintext"], "cGF5bG9hZA==");
+    assert_eq!(rest_code(&decrypt("Yg==")), (400, 3));
+    let moved = service.send(
+        "POST",
+        "/kms/v1/keys/abj-other:reEncrypt",
+        "",
+        json!({"sourceKeyId": KEY, "source_aad_context": "YQ==", "ciphertext": sealed["ciphertext"]})
+            .to_string()
+            .as_bytes(),
+    );
+    let moved = json(&moved);
+    assert_eq!(names(&moved), ["ciphertext", "keyId", "sourceKeyId", "sourceVersionId", "versionId"]);
+    assert_eq!((&moved["keyId"], &moved["sourceKeyId"]), (&json!("abj-other"), &json!(KEY)));
+    assert_eq!(service.native_decrypt(&unbase64(&moved["ciphertext"]), Aad::None), Ok(b"payload".to_vec()));
+
+    service.disable(KEY);
+    assert_eq!(rest_code(&decrypt("YQ==")), (400, 9));
+    assert_eq!(
+        rest_code(&post(&service, "generateDataKey", r#"{"dataKeySpec": "GOST_R_3412_2015_K"}"#)),
+        (501, 12)
+    );
+    service.enable(KEY);
+    assert_eq!(rest_code(&post(&service, "generateDataKey", r#"{"dataKeySpec": "AES_256_HSM"}"#)), (400, 9));
+}
+
+#[test]
+fn other_targets_are_refused() {
+    let service = rest();
+    for (method, target, expected) in [
+        ("POST", format!("/kms/v1/keys/{KEY}:sign"), (501, 12)),
+        ("POST", format!("/kms/v1/keys/{KEY}"), (501, 12)),
+        ("POST", format!("/kms/v1/keys/{KEY}/x:generateDataKey"), (501, 12)),
+        ("POST", format!("/v1/keys/{KEY}:generateDataKey"), (501, 12)),
+        ("POST", "/".into(), (501, 12)),
+        ("GET", format!("/kms/v1/keys/{KEY}:generateDataKey"), (501, 12)),
+        ("PUT", format!("/kms/v1/keys/{KEY}:generateDataKey"), (501, 12)),
+        ("POST", format!("/kms/v1/keys/{KEY}:generateDataKey?aadContext=YQ=="), (400, 3)),
+        ("POST", "/kms/v1/keys/%ff:generateDataKey".into(), (400, 3)),
+    ] {
+        assert_eq!(rest_code(&service.send(method, &target, "", b"{}")), expected, "{method} {target}");
+    }
+}
