@@ -8,6 +8,7 @@ use kms::capi::about::*;
 use kms::capi::aliases::*;
 use kms::capi::care::*;
 use kms::capi::data::*;
+use kms::capi::exchange::*;
 use kms::capi::keys::*;
 use kms::capi::lifecycle::*;
 use kms::capi::open::*;
@@ -173,6 +174,10 @@ fn rust_layouts() -> Layouts {
         kms_backup_request_t { struct_size, path, flags, reserved }
         kms_verify_request_t { struct_size, flags, reserved }
         kms_damage_info_t { struct_size, row_kind, reserved, row_id, key_id, reserved0, problem }
+        kms_exchange_request_t { struct_size, method, target, headers, body, flags, reserved }
+        kms_exchange_response_t {
+            struct_size, headers, body, http_status, grpc_status, status, detail, request_id, message,
+        }
         kms_data_key_request_t {
             struct_size, key_id, version_id, key_spec, number_of_bytes, aad, context, context_len, grant_tokens,
             grant_tokens_len, flags, reserved,

@@ -196,6 +196,37 @@ static inline kms_status_t call_delete_imported(void *request) {
   return kms_delete_imported_key_material(kms, (const kms_key_request_t *)request, &err);
 }
 
+static uint8_t exchanged[KMS_EXCHANGE_MIN_CAPACITY], exchanged_headers[KMS_EXCHANGE_MIN_HEADERS];
+
+/* A data key of "key-1", asked for as AWS's SDKs do. */
+static inline kms_exchange_request_t good_exchange(void) {
+  static const char headers[] = "X-Amz-Target: TrentService.GenerateDataKey\r\n";
+  static const char body[] = "{\"KeyId\":\"key-1\",\"NumberOfBytes\":7}";
+  kms_exchange_request_t request = KMS_EXCHANGE_REQUEST_INIT;
+  request.target = "/";
+  request.headers.data = (const uint8_t *)headers;
+  request.headers.len = sizeof headers - 1;
+  request.body.data = (const uint8_t *)body;
+  request.body.len = sizeof body - 1;
+  return request;
+}
+
+static inline kms_exchange_response_t fresh_response(void) {
+  kms_exchange_response_t response = KMS_EXCHANGE_RESPONSE_INIT;
+  response.headers = fresh_buffer(exchanged_headers, sizeof exchanged_headers);
+  response.body = fresh_buffer(exchanged, sizeof exchanged);
+  return response;
+}
+
+static inline kms_status_t call_exchange(void *request) {
+  kms_exchange_response_t response = fresh_response();
+  kms_status_t status =
+      kms_exchange(kms, KMS_DIALECT_AWS, (const kms_exchange_request_t *)request, &response, &err);
+  if (status != KMS_OK)
+    CHECK(buffer_untouched(&response.headers) && buffer_untouched(&response.body));
+  return status;
+}
+
 static inline kms_status_t call_rekey(void *request) {
   return kms_rekey(kms, (const kms_rekey_request_t *)request, &err);
 }

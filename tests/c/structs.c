@@ -340,6 +340,7 @@ static void every_struct_size_of_a_key_s_life(void) {
   const kms_rekey_request_t rekey = to_rekey();
   const kms_verify_request_t verify_request = KMS_VERIFY_REQUEST_INIT;
   const kms_re_encrypt_request_t re_encrypt_request = good_re_encrypt();
+  const kms_exchange_request_t exchange = good_exchange();
   const kms_page_t page = KMS_PAGE_INIT;
   kms_backup_request_t backup = KMS_BACKUP_REQUEST_INIT;
   backup.path = "a-store-in-memory-has-no-backup";
@@ -374,6 +375,7 @@ static void every_struct_size_of_a_key_s_life(void) {
   request_sizes("request", &verify_request, sizeof verify_request, KMS_OK, call_verify);
   request_sizes("page", &page, sizeof page, KMS_OK, call_verify_page);
   request_sizes("request", &re_encrypt_request, sizeof re_encrypt_request, KMS_OK, call_re_encrypt);
+  request_sizes("request", &exchange, sizeof exchange, KMS_OK, call_exchange);
 
   info_sizes("info", sizeof(kms_version_info_t), offsetof(kms_version_info_t, version_number),
              call_rotate_key_info);
@@ -435,6 +437,7 @@ static void flags_and_reserved_of_a_key_s_life(void) {
   kms_backup_request_t backup = KMS_BACKUP_REQUEST_INIT;
   kms_verify_request_t verify_request = KMS_VERIFY_REQUEST_INIT;
   kms_re_encrypt_request_t re_encrypt_request = good_re_encrypt();
+  kms_exchange_request_t exchange = good_exchange();
   kms_page_t page = KMS_PAGE_INIT;
   const extensible_call_t on_keys[] = {
       call_enable_key,      call_disable_key,   call_rotate_key,        call_cancel_key_deletion,
@@ -473,6 +476,8 @@ static void flags_and_reserved_of_a_key_s_life(void) {
   UNKNOWN_FLAGS(re_encrypt_request, KMS_INITIAL_VERSION | KMS_DRY_RUN,
                 call_re_encrypt(&re_encrypt_request));
   RESERVED(re_encrypt_request, call_re_encrypt(&re_encrypt_request));
+  UNKNOWN_FLAGS(exchange, 0u, call_exchange(&exchange));
+  RESERVED(exchange, call_exchange(&exchange));
   page.reserved = 1;
   CHECK_ARGUMENT("page.reserved", call_list_key_tags_page(&page));
   CHECK_ARGUMENT("page.reserved", call_list_key_versions_page(&page));

@@ -8,6 +8,7 @@ use kms::capi::aliases::*;
 use kms::capi::care::*;
 use kms::capi::constants::*;
 use kms::capi::data::*;
+use kms::capi::exchange::*;
 use kms::capi::keys::*;
 use kms::capi::lifecycle::*;
 use kms::capi::open::*;
@@ -371,6 +372,19 @@ pub fn exports() -> Vec<(&'static str, Export)> {
                 let (mut page, mut item) = (sized::<kms_page_t>(), sized::<kms_damage_info_t>());
                 let size = size_of_val(&item);
                 kms_verify(kms, &sized(), &mut page, &mut item, size, 1, null_mut(), error)
+            }),
+        ),
+        (
+            "kms_exchange",
+            Status(|kms, error| unsafe {
+                let (mut request, mut response) =
+                    (sized::<kms_exchange_request_t>(), sized::<kms_exchange_response_t>());
+                request.target = c"/".as_ptr();
+                let mut memory = vec![UNTOUCHED; KMS_EXCHANGE_MIN_CAPACITY];
+                response.body = buffer(&mut memory);
+                let status = kms_exchange(kms, KMS_DIALECT_AWS, &request, &mut response, error);
+                check_memory(status, &memory);
+                status
             }),
         ),
         (

@@ -167,7 +167,7 @@ impl<'a> Subject<'a> {
             "kms_schedule_key_deletion" => {
                 kms.schedule_key_deletion(&engine::schedule(id, None, 7)).map(drop)
             }
-            "kms_cancel_key_deletion" => kms.cancel_key_deletion(&key),
+            "kms_cancel_key_deletion" => kms.cancel_key_deletion(&key).map(drop),
             "kms_import_key_material" => kms.import_key_material(&engine::import(id, &MATERIAL)).map(drop),
             "kms_delete_imported_key_material" => kms.delete_imported_key_material(&key),
             "kms_update_key_description" => kms.update_key_description(id, "new", 0),

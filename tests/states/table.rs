@@ -66,6 +66,7 @@ pub fn functions_on_keys(header: &str) -> Vec<String> {
         "kms_rekey",
         "kms_backup",
         "kms_verify",
+        "kms_exchange",
         "kms_stats",
     ];
     let on_keys = functions.filter(|(_, rest)| rest.trim_start().starts_with("kms_t *kms"));
