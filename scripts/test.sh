@@ -39,13 +39,24 @@ go_vet() {
 }
 rust_tests() { cargo test --features test-hooks --no-fail-fast; }
 python_tests() { (cd bindings/python && LIBKMS_PATH="$prefix/lib/libkms.so.0" "$venv/python" -m pytest); }
+# The adapters with the real SDKs. Where one is missing its tests are skipped, so that is looked at first.
+sdk_tests() {
+    local sdk=$target/venv-sdk/bin/python dkms=$target/venv-dkms/bin/python
+    (
+        cd bindings/python && export LIBKMS_PATH="$prefix/lib/libkms.so.0" &&
+            "$sdk" -c 'import alibabacloud_kms20160120, tencentcloud.kms, yandexcloud' &&
+            "$sdk" -m pytest -o filterwarnings=default tests/test_sdk_{alibaba,tencent,yandex}.py &&
+            "$dkms" -c 'import openapi_util.protobuf' &&
+            "$dkms" -m pytest -o filterwarnings=default tests/test_sdk_dkms.py
+    )
+}
 go_tests() {
     (cd bindings/go && "${go_env[@]}" GODEBUG=cgocheck=1 go test -race -tags "$go_tags" ./...) &&
         (cd examples/go && "${go_env[@]}" GODEBUG=cgocheck=1 go test -race -tags "$go_tags" ./...)
 }
 
 lint_steps=(rust_format c_format clippy python_lint go_format licences)
-all_steps=("${lint_steps[@]}" release go_vet rust_tests python_tests go_tests)
+all_steps=("${lint_steps[@]}" release go_vet rust_tests python_tests sdk_tests go_tests)
 case "${1:-}" in
     '') steps=("${all_steps[@]}") ;;
     lint) steps=("${lint_steps[@]}") ;;

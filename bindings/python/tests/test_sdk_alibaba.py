@@ -61,7 +61,7 @@ def refused(client: Any, action: str, **members: Any) -> tuple[int, str]:
 
 
 def test_the_story(client: Any, kms: libkms.Kms) -> None:
-    context = {"tenant": "7", "б": '"\\'}
+    context = {"tenant": "7", "\u0431": '"\\'}
     for key_id in (KEY, "alias/example", f"acs:kms:cn-hangzhou:000000000000:key/{KEY}"):
         made = call(client, "GenerateDataKey", key_id=key_id, key_spec="AES_256", encryption_context=context)
         assert made.key_id == KEY

@@ -63,7 +63,7 @@ def code(client: Any, action: str, **members: Any) -> str:
 
 
 def test_the_story(client: Any, kms: libkms.Kms) -> None:
-    context = json.dumps({"tenant": "7", "б": '"\\'})
+    context = json.dumps({"tenant": "7", "\u0431": '"\\'})
     made = call(client, "GenerateDataKey", KeyId=KEY, KeySpec="AES_256", EncryptionContext=context)
     assert made.KeyId == KEY
     assert len(made.RequestId) == 36
@@ -72,7 +72,7 @@ def test_the_story(client: Any, kms: libkms.Kms) -> None:
     opened = call(client, "Decrypt", CiphertextBlob=made.CiphertextBlob, EncryptionContext=context)
     assert (opened.Plaintext, opened.KeyId) == (made.Plaintext, KEY)
     # And natively.
-    assert bytes(kms.decrypt(ciphertext, context={"tenant": "7", "б": '"\\'}).plaintext) == plaintext
+    assert bytes(kms.decrypt(ciphertext, context={"tenant": "7", "\u0431": '"\\'}).plaintext) == plaintext
 
     sealed = call(client, "Encrypt", KeyId=KEY, Plaintext=base64.b64encode(b"payload").decode())
     kms.create_key(key_id="other")

@@ -98,7 +98,8 @@ class _Error(grpc.RpcError, _Call):  # type: ignore[misc]
         return self
 
     def traceback(self, timeout: float | None = None) -> TracebackType | None:
-        return self.__traceback__
+        traceback: TracebackType | None = self.__traceback__
+        return traceback
 
 
 class _Method(grpc.UnaryUnaryMultiCallable):  # type: ignore[misc]
