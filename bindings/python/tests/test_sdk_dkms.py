@@ -5,7 +5,9 @@ It needs protobuf before version 4, and so an environment of its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -132,3 +134,29 @@ def test_limits(client: Any) -> None:
     assert refused(client, "GenerateDataKey", key_id=KEY, aad=bytes(8193)) == (400, "InvalidParameter")
     assert refused(client, "GenerateDataKey", number_of_bytes=32) == (400, "MissingParameter")
     assert refused(client, "GenerateDataKey", key_id=KEY, algorithm="AES_CBC") == (400, "InvalidParameter")
+
+
+def test_our_messages_are_the_vendor_s() -> None:
+    from openapi_util.protobuf import api_pb2
+
+    ours = (Path(__file__).parents[3] / "src/dialect/alibaba_dkms/messages.proto").read_text()
+    their_names = {
+        "DataKeyResponse": ["GenerateDataKeyResponse", "AdvanceGenerateDataKeyResponse"],
+        "EncryptRequest": ["EncryptRequest", "AdvanceEncryptRequest"],
+        "EncryptResponse": ["EncryptResponse", "AdvanceEncryptResponse"],
+        "DecryptRequest": ["DecryptRequest", "AdvanceDecryptRequest"],
+        "DecryptResponse": ["DecryptResponse", "AdvanceDecryptResponse"],
+        "RequestError": ["Error"],
+    }
+    messages = re.findall(r"^message (\w+) {\n(.*?)^}", ours, re.MULTILINE | re.DOTALL)
+    assert len(messages) == 10
+    for name, body in messages:
+        fields = {
+            ("".join(part.title() for part in field.split("_")), int(number))
+            for field, number in re.findall(r"(\w+) = (\d+);", body)
+        }
+        for their_name in their_names.get(name, [name]):
+            theirs = {(f.name, f.number) for f in api_pb2.DESCRIPTOR.message_types_by_name[their_name].fields}
+            # The plain form has no version, which our one message for both leaves empty there.
+            assert fields - theirs <= {field for field in fields if field[0] == "KeyVersionId"}, their_name
+            assert theirs <= fields, their_name

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -171,3 +173,17 @@ def test_other_services_are_not_there(channel: Any) -> None:
     from yandex.cloud.kms.v1.symmetric_key_service_pb2_grpc import SymmetricKeyServiceStub
 
     assert code(SymmetricKeyServiceStub(channel).Get, GetSymmetricKeyRequest(key_id=KEY)) == "UNIMPLEMENTED"
+
+
+def test_our_messages_are_the_vendor_s(pb: Any) -> None:
+    ours = (Path(__file__).parents[3] / "src/dialect/yandex/messages.proto").read_text()
+    messages = {
+        name: {(field, int(number)) for field, number in re.findall(r"(\w+) = (\d+);", body)}
+        for name, body in re.findall(r"^message (\w+) {\n(.*?)^}", ours, re.MULTILINE | re.DOTALL)
+    }
+    theirs = pb.DESCRIPTOR.message_types_by_name
+    shared = messages.keys() & theirs.keys()
+    assert len(shared) == 8
+    assert {name: {(f.name, f.number) for f in theirs[name].fields} for name in shared} == {
+        name: messages[name] for name in shared
+    }
