@@ -3,6 +3,8 @@
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+BINDIR ?= $(PREFIX)/bin
+DATADIR ?= $(PREFIX)/share
 DESTDIR ?=
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -10,14 +12,21 @@ RELEASE := $(TARGET)/release
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 SONAME := libkms.so.0
 
-.PHONY: all build prefix demo test test-long bench header install setup fmt lint clean
+.PHONY: all build cli prefix demo test test-long bench header install setup fmt lint clean
 .NOTPARALLEL:
 
 all: build
 
-# The shared library, the static one, and the tools: target/release.
+# The shared library, the static one, and the tool `kms`: target/release.
 build:
-	$(CARGO) build --release
+	$(CARGO) build --release --features cli
+
+# What the tool says of itself: its manual pages and shell completions, in target/cli.
+cli: build
+	rm -rf "$(TARGET)/cli"
+	mkdir -p "$(TARGET)/cli/man"
+	$(RELEASE)/kms man "$(TARGET)/cli/man"
+	for shell in bash zsh fish; do $(RELEASE)/kms completions $$shell >"$(TARGET)/cli/kms.$$shell" || exit 1; done
 
 # An installation of its own for the demo and the tests, which find it as users do.
 prefix:
@@ -50,8 +59,8 @@ bench:
 header:
 	$(CARGO) run --quiet --example header
 
-# Header, shared library with its links, static library, pkg-config file.
-install: build
+# Header, shared library with its links, static library, pkg-config file; the tool, its manual pages and completions.
+install: cli
 	install -d "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig"
 	install -m 644 include/kms.h "$(DESTDIR)$(INCLUDEDIR)/kms.h"
 	install -m 755 $(RELEASE)/libkms.so "$(DESTDIR)$(LIBDIR)/$(SONAME).$(VERSION:0.%=%)"
@@ -62,6 +71,14 @@ install: build
 	native=$$(scripts/native-libs.sh) && sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 	    -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' -e "s|@NATIVE_LIBS@|$$native|" \
 	    scripts/kms.pc.in >"$(DESTDIR)$(LIBDIR)/pkgconfig/kms.pc"
+	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(DATADIR)/man/man1" \
+	    "$(DESTDIR)$(DATADIR)/bash-completion/completions" "$(DESTDIR)$(DATADIR)/zsh/site-functions" \
+	    "$(DESTDIR)$(DATADIR)/fish/vendor_completions.d"
+	install -m 755 $(RELEASE)/kms "$(DESTDIR)$(BINDIR)/kms"
+	install -m 644 $(TARGET)/cli/man/*.1 "$(DESTDIR)$(DATADIR)/man/man1"
+	install -m 644 $(TARGET)/cli/kms.bash "$(DESTDIR)$(DATADIR)/bash-completion/completions/kms"
+	install -m 644 $(TARGET)/cli/kms.zsh "$(DESTDIR)$(DATADIR)/zsh/site-functions/_kms"
+	install -m 644 $(TARGET)/cli/kms.fish "$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/kms.fish"
 
 # What the demo and the tests need beside Rust, Go, Python, a C compiler and make.
 setup:

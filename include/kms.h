@@ -98,6 +98,15 @@
  *
  * Text is NUL-terminated UTF-8. Bytes are a kms_bytes_t: NULL with len 0 is empty.
  *
+ * Keys are named by key_id, wherever a request has one: by the key's id, by an alias ("alias/NAME"),
+ * or by an ARN of either with the store's account_id and the handle's region, in any of the forms
+ *
+ *   arn:aws:kms:REGION:ACCOUNT:key/ID    arn:aws:kms:REGION:ACCOUNT:alias/NAME
+ *   acs:kms:REGION:ACCOUNT:key/ID        acs:kms:REGION:ACCOUNT:alias/NAME
+ *   arn:verenc:ACCOUNT:key/ID            arn:verenc:ACCOUNT:alias/NAME
+ *
+ * An ARN of another account or region is KMS_NOT_FOUND. Answers name a key by its id.
+ *
  * Output buffers are the caller's: a kms_buffer_t with data and capacity; the library sets len. If
  * any buffer of a call is too small the call returns KMS_BUFFER_TOO_SMALL with every len set to
  * what is needed, and nothing was generated, written or counted. data NULL with capacity 0 asks for
@@ -274,6 +283,53 @@ extern "C" {
 /** Request flag: check everything, do nothing, answer KMS_DRY_RUN_OK. */
 #define KMS_DRY_RUN 4
 
+/**
+ * Request flag of kms_put_key_policy and kms_create_key: put the policy even if nobody could put
+ * another one after it.
+ */
+#define KMS_BYPASS_POLICY_LOCKOUT_CHECK 8
+
+/** kms_open_options_t.audit_data: a record for each operation on data. The default. */
+#define KMS_AUDIT_DATA_ALL 1
+
+/** For those that failed. */
+#define KMS_AUDIT_DATA_REFUSED 2
+
+/**
+ * One record a minute, with how many there were, by principal, action, key, version and outcome.
+ */
+#define KMS_AUDIT_DATA_COUNTED 3
+
+/**
+ * kms_open_options_t.audit_flags: record the values of encryption contexts, not only their keys.
+ */
+#define KMS_AUDIT_CONTEXT_VALUES 1
+
+/**
+ * Go on when the log cannot be written, and count the lost records in kms_stats_t, instead of
+ * refusing operations.
+ */
+#define KMS_AUDIT_GO_ON_WHEN_FULL 2
+
+/** Operations that a grant can allow; kms_create_grant_request_t.operations is a sum of these. */
+#define KMS_GRANT_DECRYPT 1
+#define KMS_GRANT_ENCRYPT 2
+#define KMS_GRANT_GENERATE_DATA_KEY 4
+#define KMS_GRANT_RE_ENCRYPT_FROM 8
+#define KMS_GRANT_RE_ENCRYPT_TO 16
+#define KMS_GRANT_CREATE_GRANT 32
+#define KMS_GRANT_RETIRE_GRANT 64
+#define KMS_GRANT_DESCRIBE_KEY 128
+
+/** kms_create_grant_request_t.constraint: the grant is for any encryption context. */
+#define KMS_GRANT_CONTEXT_ANY 0
+
+/** For just the context that is given. */
+#define KMS_GRANT_CONTEXT_EQUALS 1
+
+/** For any context that has at least the pairs that are given. */
+#define KMS_GRANT_CONTEXT_SUBSET 2
+
 /** kms_open flag: create the store if it is not there. */
 #define KMS_OPEN_CREATE 1
 
@@ -420,6 +476,24 @@ extern "C" {
 /** Most days of either, and the default. */
 #define KMS_MAX_WAITING_DAYS 30
 
+/** Most bytes of a key policy (AWS: PutKeyPolicy). */
+#define KMS_MAX_POLICY_SIZE 32768
+
+/** Most characters of a principal's name. */
+#define KMS_MAX_PRINCIPAL 256
+
+/** Most characters of a grant's name. */
+#define KMS_MAX_GRANT_NAME 256
+
+/** Most grants of a key. */
+#define KMS_MAX_GRANTS 1000
+
+/** Bytes of a grant id, terminating NUL included. */
+#define KMS_GRANT_ID_SIZE 65
+
+/** Bytes of a grant token, terminating NUL included. */
+#define KMS_GRANT_TOKEN_SIZE 129
+
 /** Most grant tokens of one request. */
 #define KMS_MAX_GRANT_TOKENS 10
 
@@ -539,11 +613,19 @@ typedef struct kms_open_options {
   uint32_t timeout_ms;        /**< The longest, in milliseconds, that any call waits for the
                                *   store; 0 = 5000. */
   uint32_t reserved;
+  const char *audit_log;      /**< The file of an audit log, which is begun if it is not there;
+                               *   NULL = none. docs/audit.md says what is in it. */
+  uint32_t audit_data;        /**< KMS_AUDIT_DATA_*; 0 = KMS_AUDIT_DATA_ALL. */
+  uint32_t audit_flags;       /**< KMS_AUDIT_CONTEXT_VALUES | KMS_AUDIT_GO_ON_WHEN_FULL. */
+  uint32_t audit_max_kib;     /**< KiB after which a new file of the log is begun; 0 = 65536, at
+                               *   least 4. */
+  uint32_t reserved2;
 } kms_open_options_t;
 
 /** Initializes a kms_open_options_t: struct_size, and zeros. */
 #define KMS_OPEN_OPTIONS_INIT \
-  {sizeof(kms_open_options_t), NULL, {NULL, 0}, {NULL, 0}, NULL, NULL, NULL, 0, 0, 0, 0}
+  {sizeof(kms_open_options_t), NULL, {NULL, 0}, {NULL, 0}, NULL, NULL, NULL, 0, 0, 0, 0, NULL, 0, \
+    0, 0, 0}
 
 /** A tag. Both are NUL-terminated UTF-8; the key is not empty. */
 typedef struct kms_tag {
@@ -563,7 +645,7 @@ typedef struct kms_create_key_request {
   const char *alias;           /**< "alias/NAME" to create with the key, or NULL. */
   uint32_t rotation_period_s;  /**< Seconds after which the key rotates by itself; 0 = never. */
   uint32_t origin;             /**< KMS_ORIGIN_*. */
-  uint32_t flags;              /**< KMS_DRY_RUN. */
+  uint32_t flags;              /**< KMS_BYPASS_POLICY_LOCKOUT_CHECK | KMS_DRY_RUN. */
   uint32_t reserved;
   uint64_t rotate_after_uses;  /**< Data keys and payloads under one version after which the key
                                 *   rotates by itself; 0 = never. Exact within a process; what
@@ -574,11 +656,15 @@ typedef struct kms_create_key_request {
   kms_bytes_t key_uuid;        /**< With KMS_ORIGIN_EXTERNAL only: the 16 bytes that stand in the
                                 *   key's ciphertexts, so that material brought back opens its
                                 *   old ones; empty = new random ones. */
+  const char *policy;          /**< The key's policy, as for kms_put_key_policy(); NULL = the
+                                *   default one. */
+  size_t reserved1;            /**< Keeps the size the same multiple of 8 on 32-bit machines; 0. */
 } kms_create_key_request_t;
 
 /** Initializes a kms_create_key_request_t: struct_size, and zeros. */
 #define KMS_CREATE_KEY_REQUEST_INIT \
-  {sizeof(kms_create_key_request_t), NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL, 0, {NULL, 0}}
+  {sizeof(kms_create_key_request_t), NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL, 0, {NULL, 0}, NULL, \
+    0}
 
 /** An operation on one key, or one version of it, that needs nothing more. */
 typedef struct kms_key_request {
@@ -638,7 +724,7 @@ typedef struct kms_key_info {
 /** Which keys to list. */
 typedef struct kms_list_keys_request {
   size_t struct_size;
-  uint32_t flags;      /**< No flag is defined yet. */
+  uint32_t flags;      /**< KMS_DRY_RUN. */
   uint32_t reserved;
 } kms_list_keys_request_t;
 
@@ -663,7 +749,7 @@ typedef struct kms_create_alias_request {
 typedef struct kms_list_aliases_request {
   size_t struct_size;
   const char *key_id;  /**< Only this key's; NULL = all. */
-  uint32_t flags;      /**< No flag is defined yet. */
+  uint32_t flags;      /**< KMS_DRY_RUN. */
   uint32_t reserved;
 } kms_list_aliases_request_t;
 
@@ -937,6 +1023,163 @@ typedef struct kms_re_encrypt_request {
   {sizeof(kms_re_encrypt_request_t), {NULL, 0}, {NULL, 0}, NULL, {NULL, 0}, NULL, 0, NULL, NULL, \
     {NULL, 0}, NULL, 0, NULL, 0, 0, 0}
 
+/** Who a handle shall act as. */
+typedef struct kms_principal_options {
+  size_t struct_size;
+  const char *principal;  /**< An ARN or any other name, 1 to KMS_MAX_PRINCIPAL characters, no *
+                           *   and no ?. Required. */
+  uint32_t flags;         /**< KMS_DRY_RUN. */
+  uint32_t reserved;
+} kms_principal_options_t;
+
+/** Initializes a kms_principal_options_t: struct_size, and zeros. */
+#define KMS_PRINCIPAL_OPTIONS_INIT \
+  {sizeof(kms_principal_options_t), NULL, 0, 0}
+
+/** A policy for a key. */
+typedef struct kms_policy_request {
+  size_t struct_size;
+  const char *key_id;               /**< The key's id, "alias/NAME", or an ARN of either;
+                                     *   required. */
+  const char *policy;               /**< JSON, at most KMS_MAX_POLICY_SIZE bytes; required.
+                                     *   docs/access.md says what it may have. */
+  const char *const *grant_tokens;
+  size_t grant_tokens_len;
+  uint32_t flags;                   /**< KMS_BYPASS_POLICY_LOCKOUT_CHECK | KMS_DRY_RUN. */
+  uint32_t reserved;
+} kms_policy_request_t;
+
+/** Initializes a kms_policy_request_t: struct_size, and zeros. */
+#define KMS_POLICY_REQUEST_INIT \
+  {sizeof(kms_policy_request_t), NULL, NULL, NULL, 0, 0, 0}
+
+/** A grant to create. */
+typedef struct kms_create_grant_request {
+  size_t struct_size;
+  const char *key_id;                  /**< The key's id, "alias/NAME", or an ARN of either;
+                                        *   required. */
+  const char *grantee_principal;       /**< Who may use the key by it; required. */
+  const char *retiring_principal;      /**< Who may retire it; NULL = nobody is named. */
+  const char *name;                    /**< At most KMS_MAX_GRANT_NAME characters, or NULL. A
+                                        *   grant of the same name and content is not made twice. */
+  const kms_context_entry_t *context;  /**< Pairs that the constraint is about. */
+  size_t context_len;
+  uint32_t operations;                 /**< KMS_GRANT_*, one or more. */
+  uint32_t constraint;                 /**< KMS_GRANT_CONTEXT_*. */
+  const char *const *grant_tokens;
+  size_t grant_tokens_len;
+  uint32_t flags;                      /**< KMS_DRY_RUN. */
+  uint32_t reserved;
+} kms_create_grant_request_t;
+
+/** Initializes a kms_create_grant_request_t: struct_size, and zeros. */
+#define KMS_CREATE_GRANT_REQUEST_INIT \
+  {sizeof(kms_create_grant_request_t), NULL, NULL, NULL, NULL, NULL, 0, 0, 0, NULL, 0, 0, 0}
+
+/** A grant that was created. */
+typedef struct kms_created_grant {
+  size_t struct_size;
+  char grant_id[65];      /**< 64 hex digits. */
+  char grant_token[129];  /**< Opaque. Works at once in every process that has the store open;
+                           *   without it, the grant works after max_staleness_ms. Ends with the
+                           *   grant, and with the store's root key (kms_rekey()). */
+  char reserved0[6];
+} kms_created_grant_t;
+
+/** Initializes a kms_created_grant_t: struct_size, and zeros. */
+#define KMS_CREATED_GRANT_INIT \
+  {sizeof(kms_created_grant_t), {0}, {0}, {0}}
+
+/** What there is to know of a grant. */
+typedef struct kms_grant_info {
+  size_t struct_size;
+  char grant_id[65];
+  char key_id[65];
+  char reserved0[6];
+  size_t reserved1;               /**< Keeps the 8-byte members aligned on 32-bit machines. */
+  int64_t created_at;             /**< Unix time in seconds. */
+  uint32_t operations;            /**< KMS_GRANT_*. */
+  uint32_t constraint;            /**< KMS_GRANT_CONTEXT_*. */
+  kms_span_t name;                /**< In the text buffer, as all that follow; 0,0 = none. */
+  kms_span_t grantee_principal;
+  kms_span_t retiring_principal;
+  kms_span_t context;             /**< The pairs of the constraint as a JSON object. */
+} kms_grant_info_t;
+
+/** Initializes a kms_grant_info_t: struct_size, and zeros. */
+#define KMS_GRANT_INFO_INIT \
+  {sizeof(kms_grant_info_t), {0}, {0}, {0}, 0, 0, 0, 0, {0, 0}, {0, 0}, {0, 0}, {0, 0}}
+
+/** Which grants of a key to list. */
+typedef struct kms_list_grants_request {
+  size_t struct_size;
+  const char *key_id;               /**< The key's id, "alias/NAME", or an ARN of either;
+                                     *   required. */
+  const char *grant_id;             /**< Only this one; NULL = any. */
+  const char *grantee_principal;    /**< Only those of this grantee; NULL = any. */
+  const char *const *grant_tokens;
+  size_t grant_tokens_len;
+  uint32_t flags;                   /**< KMS_DRY_RUN. */
+  uint32_t reserved;
+} kms_list_grants_request_t;
+
+/** Initializes a kms_list_grants_request_t: struct_size, and zeros. */
+#define KMS_LIST_GRANTS_REQUEST_INIT \
+  {sizeof(kms_list_grants_request_t), NULL, NULL, NULL, NULL, 0, 0, 0}
+
+/** Whose retirable grants to list. */
+typedef struct kms_list_retirable_grants_request {
+  size_t struct_size;
+  const char *retiring_principal;  /**< Required. */
+  uint32_t flags;                  /**< KMS_DRY_RUN. */
+  uint32_t reserved;
+} kms_list_retirable_grants_request_t;
+
+/** Initializes a kms_list_retirable_grants_request_t: struct_size, and zeros. */
+#define KMS_LIST_RETIRABLE_GRANTS_REQUEST_INIT \
+  {sizeof(kms_list_retirable_grants_request_t), NULL, 0, 0}
+
+/** Which grant. */
+typedef struct kms_grant_request {
+  size_t struct_size;
+  const char *key_id;       /**< The key's id, "alias/NAME", or an ARN of either; required with
+                             *   grant_id. */
+  const char *grant_id;
+  const char *grant_token;  /**< For kms_retire_grant(), instead of the other two; else NULL. */
+  uint32_t flags;           /**< KMS_DRY_RUN. */
+  uint32_t reserved;
+} kms_grant_request_t;
+
+/** Initializes a kms_grant_request_t: struct_size, and zeros. */
+#define KMS_GRANT_REQUEST_INIT \
+  {sizeof(kms_grant_request_t), NULL, NULL, NULL, 0, 0}
+
+/** Which audit log to verify. */
+typedef struct kms_verify_audit_log_request {
+  size_t struct_size;
+  const char *path;    /**< The file that kms_open_options_t.audit_log named; its other files are
+                        *   found by it. Required. */
+  uint32_t flags;      /**< KMS_DRY_RUN. */
+  uint32_t reserved;
+} kms_verify_audit_log_request_t;
+
+/** Initializes a kms_verify_audit_log_request_t: struct_size, and zeros. */
+#define KMS_VERIFY_AUDIT_LOG_REQUEST_INIT \
+  {sizeof(kms_verify_audit_log_request_t), NULL, 0, 0}
+
+/** A damage that kms_verify_audit_log() found. */
+typedef struct kms_log_damage_info {
+  size_t struct_size;
+  size_t reserved0;      /**< Keeps the 8-byte members aligned on 32-bit machines. */
+  uint64_t file_number;  /**< The number at the end of the file's name; 0 = the file without one. */
+  uint64_t line;         /**< From 1; 0 = the file or the log as a whole. */
+  kms_span_t problem;    /**< What is wrong, for people; in the text buffer. */
+} kms_log_damage_info_t;
+
+/** Initializes a kms_log_damage_info_t: struct_size, and zeros. */
+#define KMS_LOG_DAMAGE_INFO_INIT \
+  {sizeof(kms_log_damage_info_t), 0, 0, 0, {0, 0}}
+
 /** The new root key of a store; exactly one source, as in kms_open_options_t. */
 typedef struct kms_rekey_request {
   size_t struct_size;
@@ -955,7 +1198,7 @@ typedef struct kms_rekey_request {
 typedef struct kms_backup_request {
   size_t struct_size;
   const char *path;    /**< A file that is not there yet; required. */
-  uint32_t flags;      /**< No flag is defined yet. */
+  uint32_t flags;      /**< KMS_DRY_RUN. */
   uint32_t reserved;
 } kms_backup_request_t;
 
@@ -966,7 +1209,7 @@ typedef struct kms_backup_request {
 /** What to verify. */
 typedef struct kms_verify_request {
   size_t struct_size;
-  uint32_t flags;      /**< No flag is defined yet. */
+  uint32_t flags;      /**< KMS_DRY_RUN. */
   uint32_t reserved;
 } kms_verify_request_t;
 
@@ -1030,7 +1273,7 @@ typedef struct kms_exchange_response {
 /** Which statistics to give. */
 typedef struct kms_stats_request {
   size_t struct_size;
-  uint32_t flags;      /**< No flag is defined yet. */
+  uint32_t flags;      /**< KMS_DRY_RUN. */
   uint32_t reserved;
 } kms_stats_request_t;
 
@@ -1039,14 +1282,14 @@ typedef struct kms_stats_request {
   {sizeof(kms_stats_request_t), 0, 0}
 
 /** Counts since the store was opened, and how its secrets are protected. */
-typedef struct kms_stats {
+typedef struct kms_stats_values {
   size_t struct_size;
   size_t reserved0;                /**< Keeps the 8-byte members aligned on 32-bit machines. */
   uint64_t data_keys_generated;
   uint64_t payloads_encrypted;
   uint64_t ciphertexts_decrypted;
-  uint64_t calls_failed;           /**< Calls on keys that ended in another status than KMS_OK
-                                    *   and KMS_DRY_RUN_OK. */
+  uint64_t calls_failed;           /**< Calls on keys that ended in another status than KMS_OK,
+                                    *   KMS_DRY_RUN_OK and KMS_BUFFER_TOO_SMALL. */
   uint64_t key_loads;              /**< Keys read from the store. */
   uint64_t store_refreshes;        /**< Times the store was asked for its revision. */
   uint64_t subkeys_derived;        /**< XAES subkeys derived. */
@@ -1062,11 +1305,14 @@ typedef struct kms_stats {
   uint32_t reserved1;
   char store_id[37];               /**< UUID of the store. */
   char reserved2[3];
+  uint64_t audit_records;          /**< Records that this process has written to the audit log. */
+  uint64_t audit_records_lost;     /**< Records that could not be written and were passed over
+                                    *   (KMS_AUDIT_GO_ON_WHEN_FULL). */
 } kms_stats_t;
 
 /** Initializes a kms_stats_t: struct_size, and zeros. */
 #define KMS_STATS_INIT \
-  {sizeof(kms_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, {0}}
+  {sizeof(kms_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, {0}, 0, 0}
 
 /* ----------------------------------------------------------------------------------------------
  * Opening, flushing and closing a key store.
@@ -1084,11 +1330,11 @@ typedef struct kms_stats {
  * \param error    may be NULL
  * \return KMS_OK; KMS_INVALID_ARGUMENT (unknown scheme, a root key that is not 32 bytes, none or
  *         two root key sources, an account that is not the store's); KMS_NOT_FOUND (no store there,
- *         and no KMS_OPEN_CREATE); KMS_WRONG_ROOT_KEY; KMS_CORRUPT_STORE; KMS_STORE_ERROR (cannot
- *         be made or read, or is not a libkms store); KMS_UNSUPPORTED (a newer store format, or a
- *         store or root key scheme that is not built in); KMS_DEPENDENCY_TIMEOUT; KMS_OUT_OF_MEMORY
- *         (also: KMS_OPEN_REQUIRE_LOCKED_MEMORY and the lock failed); KMS_INTERNAL (a self-test
- *         failed).
+ *         and no KMS_OPEN_CREATE); KMS_WRONG_ROOT_KEY; KMS_CORRUPT_STORE (a libkms store that is
+ *         damaged); KMS_STORE_ERROR (cannot be made or read, or is another file than a libkms
+ *         store); KMS_UNSUPPORTED (a newer store format, or a store or root key scheme that is not
+ *         built in); KMS_DEPENDENCY_TIMEOUT; KMS_OUT_OF_MEMORY (also:
+ *         KMS_OPEN_REQUIRE_LOCKED_MEMORY and the lock failed); KMS_INTERNAL (a self-test failed).
  */
 KMS_API kms_status_t KMS_CALL kms_open(
     const kms_open_options_t *options, kms_t **out, kms_error_t *error);
@@ -1504,6 +1750,141 @@ KMS_API kms_status_t KMS_CALL kms_re_encrypt(
     kms_error_t *error);
 
 /* ----------------------------------------------------------------------------------------------
+ * Who may: principals and key policies.
+ * ---------------------------------------------------------------------------------------------- */
+
+/**
+ * Gives a handle that shares everything with another one, and acts as a principal instead of as the
+ * account's root.
+ *
+ * A handle from kms_open() acts as the root, "arn:aws:iam::ACCOUNT:root", which alone may call this
+ * and all other operations on the store as a whole. What a principal may do with a key, its policy
+ * and grants say. This is a guard against mistakes and for hosts of many tenants, not a wall
+ * against the host itself. Close both handles, in any order.
+ *
+ * \param options  required
+ * \param out      the handle, or NULL on failure; required
+ * \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_ACCESS_DENIED; KMS_STORE_ERROR (the
+ *         audit log).
+ */
+KMS_API kms_status_t KMS_CALL kms_as_principal(
+    kms_t *kms, const kms_principal_options_t *options, kms_t **out, kms_error_t *error);
+
+/**
+ * Gives a key a policy in place of the one it has. The text of the default policy takes its own one
+ * away again.
+ *
+ * The default policy lets the root do everything. With another one the root, too, may do only what
+ * the policy allows. What could not be evaluated is refused, and so is a policy after which nobody
+ * could put another one, unless KMS_BYPASS_POLICY_LOCKOUT_CHECK says that it shall be put.
+ *
+ * \param request  required
+ * \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT (the message says where the policy is
+ *         wrong); KMS_NOT_FOUND; KMS_INVALID_GRANT_TOKEN; KMS_ACCESS_DENIED; KMS_READ_ONLY;
+ *         KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR; KMS_CORRUPT_STORE.
+ */
+KMS_API kms_status_t KMS_CALL kms_put_key_policy(
+    kms_t *kms, const kms_policy_request_t *request, kms_error_t *error);
+
+/**
+ * Gives the text of a key's policy, as it was put, or of the default one.
+ *
+ * \param request  version_id must be NULL
+ * \param policy   the text, without a NUL; required
+ * \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_BUFFER_TOO_SMALL; KMS_NOT_FOUND;
+ *         KMS_INVALID_GRANT_TOKEN; KMS_ACCESS_DENIED; KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR;
+ *         KMS_CORRUPT_STORE.
+ */
+KMS_API kms_status_t KMS_CALL kms_get_key_policy(
+    kms_t *kms, const kms_key_request_t *request, kms_buffer_t *policy, kms_error_t *error);
+
+/* ----------------------------------------------------------------------------------------------
+ * Grants: what a principal may do with a key, given and taken back one by one.
+ * ---------------------------------------------------------------------------------------------- */
+
+/**
+ * Creates a grant: its grantee may do its operations with the key, in the encryption contexts of
+ * its constraint. A policy's Deny wins over it. A grant that gives more than its creator may do is
+ * refused.
+ *
+ * \param request  required
+ * \param grant    required
+ * \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_NOT_FOUND; KMS_DISABLED;
+ *         KMS_INVALID_STATE; KMS_INVALID_GRANT_TOKEN; KMS_ACCESS_DENIED; KMS_LIMIT_EXCEEDED
+ *         (KMS_MAX_GRANTS); KMS_READ_ONLY; KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR;
+ *         KMS_CORRUPT_STORE.
+ */
+KMS_API kms_status_t KMS_CALL kms_create_grant(
+    kms_t *kms, const kms_create_grant_request_t *request, kms_created_grant_t *grant,
+    kms_error_t *error);
+
+/**
+ * Lists the grants of a key, page by page, as kms_list_keys() does; the oldest first.
+ *
+ * \param items  items_capacity structs, item_size = sizeof(kms_grant_info_t) bytes apart; required
+ * \param text   takes names, principals and contexts; required
+ * \return as kms_list_keys(); KMS_NOT_FOUND; KMS_INVALID_GRANT_TOKEN.
+ */
+KMS_API kms_status_t KMS_CALL kms_list_grants(
+    kms_t *kms, const kms_list_grants_request_t *request, kms_page_t *page,
+    kms_grant_info_t *items, size_t item_size, size_t items_capacity, kms_buffer_t *text,
+    kms_error_t *error);
+
+/**
+ * Lists the grants, of all keys, that name a principal to retire them. For the root, and for that
+ * principal itself. Pages may be empty while there are more.
+ *
+ * \return as kms_list_grants().
+ */
+KMS_API kms_status_t KMS_CALL kms_list_retirable_grants(
+    kms_t *kms, const kms_list_retirable_grants_request_t *request, kms_page_t *page,
+    kms_grant_info_t *items, size_t item_size, size_t items_capacity, kms_buffer_t *text,
+    kms_error_t *error);
+
+/**
+ * Ends a grant, by its key and id or by its token. For the principal that it names to retire it,
+ * for a grantee whom it allows KMS_GRANT_RETIRE_GRANT, and for whoever the key's policy allows
+ * kms:RetireGrant.
+ *
+ * \return KMS_OK; KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT; KMS_NOT_FOUND (key or grant);
+ *         KMS_INVALID_GRANT_TOKEN; KMS_ACCESS_DENIED; KMS_READ_ONLY; KMS_DEPENDENCY_TIMEOUT;
+ *         KMS_STORE_ERROR; KMS_CORRUPT_STORE.
+ */
+KMS_API kms_status_t KMS_CALL kms_retire_grant(
+    kms_t *kms, const kms_grant_request_t *request, kms_error_t *error);
+
+/**
+ * Ends a grant, for whoever the key's policy allows kms:RevokeGrant. In other processes it ends
+ * within max_staleness_ms.
+ *
+ * \param request  grant_token must be NULL
+ * \return as kms_retire_grant().
+ */
+KMS_API kms_status_t KMS_CALL kms_revoke_grant(
+    kms_t *kms, const kms_grant_request_t *request, kms_error_t *error);
+
+/* ----------------------------------------------------------------------------------------------
+ * The audit log: verification.
+ * ---------------------------------------------------------------------------------------------- */
+
+/**
+ * Verifies an audit log of this store, step by step, as kms_verify() does for the store: finds
+ * records that were changed, left out, moved or cut off the end. The log may be in use. Bringing
+ * back an old copy of all its files together is not found.
+ *
+ * \param items  items_capacity structs, item_size = sizeof(kms_log_damage_info_t) bytes apart;
+ *               required
+ * \param text   takes the descriptions; NULL = not wanted
+ * \return KMS_OK (damages are items, not errors); KMS_DRY_RUN_OK; KMS_INVALID_ARGUMENT;
+ *         KMS_NOT_FOUND (no log there); KMS_BUFFER_TOO_SMALL; KMS_ACCESS_DENIED;
+ *         KMS_DEPENDENCY_TIMEOUT; KMS_STORE_ERROR.
+ */
+KMS_API kms_status_t KMS_CALL kms_verify_audit_log(
+    kms_t *kms, const kms_verify_audit_log_request_t *request, kms_page_t *page,
+    kms_log_damage_info_t *items, size_t item_size, size_t items_capacity, kms_buffer_t *text,
+    kms_error_t *error);
+
+/* ----------------------------------------------------------------------------------------------
  * Care for a store: a new root key, backups, verification.
  * ---------------------------------------------------------------------------------------------- */
 
@@ -1701,7 +2082,12 @@ KMS_API size_t KMS_CALL kms_struct_size(const char *name);
  *   uint32_t max_staleness_ms                           76       4        40       4
  *   uint32_t timeout_ms                                 80       4        44       4
  *   uint32_t reserved                                   84       4        48       4
- *   sizeof                                                      88                52
+ *   const char *audit_log                               88       8        52       4
+ *   uint32_t audit_data                                 96       4        56       4
+ *   uint32_t audit_flags                               100       4        60       4
+ *   uint32_t audit_max_kib                             104       4        64       4
+ *   uint32_t reserved2                                 108       4        68       4
+ *   sizeof                                                     112                72
  *
  * kms_tag_t                                                64 bits           32 bits
  *   const char *key                                      0       8         0       4
@@ -1721,7 +2107,9 @@ KMS_API size_t KMS_CALL kms_struct_size(const char *name);
  *   const kms_tag_t *tags                               56       8        40       4
  *   size_t tags_len                                     64       8        44       4
  *   kms_bytes_t key_uuid                                72      16        48       8
- *   sizeof                                                      88                56
+ *   const char *policy                                  88       8        56       4
+ *   size_t reserved1                                    96       8        60       4
+ *   sizeof                                                     104                64
  *
  * kms_key_request_t                                        64 bits           32 bits
  *   size_t struct_size                                   0       8         0       4
@@ -1944,6 +2332,103 @@ KMS_API size_t KMS_CALL kms_struct_size(const char *name);
  *   uint32_t reserved                                  148       4        76       4
  *   sizeof                                                     152                80
  *
+ * kms_principal_options_t                                  64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *principal                                8       8         4       4
+ *   uint32_t flags                                      16       4         8       4
+ *   uint32_t reserved                                   20       4        12       4
+ *   sizeof                                                      24                16
+ *
+ * kms_policy_request_t                                     64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *key_id                                   8       8         4       4
+ *   const char *policy                                  16       8         8       4
+ *   const char *const *grant_tokens                     24       8        12       4
+ *   size_t grant_tokens_len                             32       8        16       4
+ *   uint32_t flags                                      40       4        20       4
+ *   uint32_t reserved                                   44       4        24       4
+ *   sizeof                                                      48                28
+ *
+ * kms_create_grant_request_t                               64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *key_id                                   8       8         4       4
+ *   const char *grantee_principal                       16       8         8       4
+ *   const char *retiring_principal                      24       8        12       4
+ *   const char *name                                    32       8        16       4
+ *   const kms_context_entry_t *context                  40       8        20       4
+ *   size_t context_len                                  48       8        24       4
+ *   uint32_t operations                                 56       4        28       4
+ *   uint32_t constraint                                 60       4        32       4
+ *   const char *const *grant_tokens                     64       8        36       4
+ *   size_t grant_tokens_len                             72       8        40       4
+ *   uint32_t flags                                      80       4        44       4
+ *   uint32_t reserved                                   84       4        48       4
+ *   sizeof                                                      88                52
+ *
+ * kms_created_grant_t                                      64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   char grant_id[65]                                    8      65         4      65
+ *   char grant_token[129]                               73     129        69     129
+ *   char reserved0[6]                                  202       6       198       6
+ *   sizeof                                                     208               204
+ *
+ * kms_grant_info_t                                         64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   char grant_id[65]                                    8      65         4      65
+ *   char key_id[65]                                     73      65        69      65
+ *   char reserved0[6]                                  138       6       134       6
+ *   size_t reserved1                                   144       8       140       4
+ *   int64_t created_at                                 152       8       144       8
+ *   uint32_t operations                                160       4       152       4
+ *   uint32_t constraint                                164       4       156       4
+ *   kms_span_t name                                    168       8       160       8
+ *   kms_span_t grantee_principal                       176       8       168       8
+ *   kms_span_t retiring_principal                      184       8       176       8
+ *   kms_span_t context                                 192       8       184       8
+ *   sizeof                                                     200               192
+ *
+ * kms_list_grants_request_t                                64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *key_id                                   8       8         4       4
+ *   const char *grant_id                                16       8         8       4
+ *   const char *grantee_principal                       24       8        12       4
+ *   const char *const *grant_tokens                     32       8        16       4
+ *   size_t grant_tokens_len                             40       8        20       4
+ *   uint32_t flags                                      48       4        24       4
+ *   uint32_t reserved                                   52       4        28       4
+ *   sizeof                                                      56                32
+ *
+ * kms_list_retirable_grants_request_t                      64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *retiring_principal                       8       8         4       4
+ *   uint32_t flags                                      16       4         8       4
+ *   uint32_t reserved                                   20       4        12       4
+ *   sizeof                                                      24                16
+ *
+ * kms_grant_request_t                                      64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *key_id                                   8       8         4       4
+ *   const char *grant_id                                16       8         8       4
+ *   const char *grant_token                             24       8        12       4
+ *   uint32_t flags                                      32       4        16       4
+ *   uint32_t reserved                                   36       4        20       4
+ *   sizeof                                                      40                24
+ *
+ * kms_verify_audit_log_request_t                           64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   const char *path                                     8       8         4       4
+ *   uint32_t flags                                      16       4         8       4
+ *   uint32_t reserved                                   20       4        12       4
+ *   sizeof                                                      24                16
+ *
+ * kms_log_damage_info_t                                    64 bits           32 bits
+ *   size_t struct_size                                   0       8         0       4
+ *   size_t reserved0                                     8       8         4       4
+ *   uint64_t file_number                                16       8         8       8
+ *   uint64_t line                                       24       8        16       8
+ *   kms_span_t problem                                  32       8        24       8
+ *   sizeof                                                      40                32
+ *
  * kms_rekey_request_t                                      64 bits           32 bits
  *   size_t struct_size                                   0       8         0       4
  *   kms_bytes_t root_key                                 8      16         4       8
@@ -2024,7 +2509,9 @@ KMS_API size_t KMS_CALL kms_struct_size(const char *name);
  *   uint32_t reserved1                                 124       4       116       4
  *   char store_id[37]                                  128      37       120      37
  *   char reserved2[3]                                  165       3       157       3
- *   sizeof                                                     168               160
+ *   uint64_t audit_records                             168       8       160       8
+ *   uint64_t audit_records_lost                        176       8       168       8
+ *   sizeof                                                     184               176
  */
 
 #ifdef __cplusplus

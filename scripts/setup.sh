@@ -38,6 +38,8 @@ if [ "$what" = test ]; then
     need sqlite3 command -v sqlite3
     need clang-format command -v clang-format
     need python3-venv python3 -c 'import ensurepip, venv'
+    need nodejs command -v node
+    need npm command -v npm
 fi
 
 if [ ${#missing[@]} -gt 0 ]; then
@@ -79,3 +81,11 @@ environment() { # environment NAME REQUIREMENTS: a virtual environment under tar
 environment venv requirements.txt
 environment venv-sdk requirements-sdk.txt
 environment venv-dkms requirements-dkms.txt
+
+# The AWS SDK for JavaScript, and what calls a C library from Node.
+node=tests/node
+if ! cmp -s "$node/package-lock.json" "$node/node_modules/installed-lock.json"; then
+    echo "setup: Node's packages into $node/node_modules"
+    (cd "$node" && npm ci --silent --ignore-scripts --no-audit --no-fund)
+    cp "$node/package-lock.json" "$node/node_modules/installed-lock.json"
+fi

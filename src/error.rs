@@ -4,6 +4,7 @@
 //! for key material, and the texts are built from names, sizes and states only.
 
 use std::borrow::Cow;
+use std::ffi::CStr;
 
 /// Status codes of the C ABI (design: append-only, never reused). `capi::constants` publishes the same numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,68 @@ pub enum Status {
     Internal = 20,
     DryRunOk = 21,
     ReadOnly = 22,
+}
+
+impl Status {
+    pub const ALL: [Status; 23] = [
+        Status::Ok,
+        Status::InvalidArgument,
+        Status::BufferTooSmall,
+        Status::NotFound,
+        Status::AlreadyExists,
+        Status::Disabled,
+        Status::InvalidState,
+        Status::InvalidKeyUsage,
+        Status::InvalidGrantToken,
+        Status::AccessDenied,
+        Status::InvalidCiphertext,
+        Status::IncorrectKey,
+        Status::LimitExceeded,
+        Status::KeyUnavailable,
+        Status::DependencyTimeout,
+        Status::StoreError,
+        Status::CorruptStore,
+        Status::WrongRootKey,
+        Status::Unsupported,
+        Status::OutOfMemory,
+        Status::Internal,
+        Status::DryRunOk,
+        Status::ReadOnly,
+    ];
+
+    /// "KMS_NOT_FOUND"
+    pub fn name(self) -> &'static str {
+        self.c_name().to_str().unwrap_or_default()
+    }
+
+    /// The name as kms_status_name() returns it.
+    pub fn c_name(self) -> &'static CStr {
+        match self {
+            Status::Ok => c"KMS_OK",
+            Status::InvalidArgument => c"KMS_INVALID_ARGUMENT",
+            Status::BufferTooSmall => c"KMS_BUFFER_TOO_SMALL",
+            Status::NotFound => c"KMS_NOT_FOUND",
+            Status::AlreadyExists => c"KMS_ALREADY_EXISTS",
+            Status::Disabled => c"KMS_DISABLED",
+            Status::InvalidState => c"KMS_INVALID_STATE",
+            Status::InvalidKeyUsage => c"KMS_INVALID_KEY_USAGE",
+            Status::InvalidGrantToken => c"KMS_INVALID_GRANT_TOKEN",
+            Status::AccessDenied => c"KMS_ACCESS_DENIED",
+            Status::InvalidCiphertext => c"KMS_INVALID_CIPHERTEXT",
+            Status::IncorrectKey => c"KMS_INCORRECT_KEY",
+            Status::LimitExceeded => c"KMS_LIMIT_EXCEEDED",
+            Status::KeyUnavailable => c"KMS_KEY_UNAVAILABLE",
+            Status::DependencyTimeout => c"KMS_DEPENDENCY_TIMEOUT",
+            Status::StoreError => c"KMS_STORE_ERROR",
+            Status::CorruptStore => c"KMS_CORRUPT_STORE",
+            Status::WrongRootKey => c"KMS_WRONG_ROOT_KEY",
+            Status::Unsupported => c"KMS_UNSUPPORTED",
+            Status::OutOfMemory => c"KMS_OUT_OF_MEMORY",
+            Status::Internal => c"KMS_INTERNAL",
+            Status::DryRunOk => c"KMS_DRY_RUN_OK",
+            Status::ReadOnly => c"KMS_READ_ONLY",
+        }
+    }
 }
 
 /// What the status is about, where a status alone would leave the caller guessing.
@@ -75,13 +138,15 @@ pub enum Error {
     },
     #[error("{0}")]
     InvalidKeyUsage(&'static str),
+    #[error("principal {principal:?} is not allowed {action} on {on}")]
+    AccessDenied { principal: String, action: &'static str, on: String },
     #[error("grant_tokens: a token was not issued by this store, or its grant is gone")]
     InvalidGrantToken,
     /// One message for an altered or truncated blob, a wrong AAD and a wrong IV, so that it is no oracle.
     #[error("the ciphertext, its AAD or context, or its IV is not what was encrypted")]
     InvalidCiphertext,
-    #[error("the ciphertext was made under another key than key_id names")]
-    IncorrectKey,
+    #[error("{0}: is not the key that the ciphertext was made under")]
+    IncorrectKey(Cow<'static, str>),
     #[error("request.material: is not the material that the key had before")]
     OtherMaterial,
     #[error("{0}")]
@@ -126,6 +191,20 @@ impl Error {
         Error::InvalidArgument(message.into())
     }
 
+    /// The same failure, told with the names that the caller's own struct has for its fields: `from` at the start of
+    /// an argument's message becomes `to`. For checks that several structs share.
+    #[cold]
+    pub fn renamed(self, from: &str, to: &str) -> Self {
+        let renamed =
+            |message: &str| message.strip_prefix(from).map(|rest| Cow::Owned(format!("{to}{rest}")));
+        match self {
+            Error::InvalidArgument(message) => Error::InvalidArgument(renamed(&message).unwrap_or(message)),
+            Error::Unsupported(message) => Error::Unsupported(renamed(&message).unwrap_or(message)),
+            Error::IncorrectKey(field) => Error::IncorrectKey(renamed(&field).unwrap_or(field)),
+            other => other,
+        }
+    }
+
     pub fn corrupt(message: impl Into<String>) -> Self {
         Error::CorruptStore(message.into())
     }
@@ -144,8 +223,9 @@ impl Error {
             Error::InvalidState { .. } => Status::InvalidState,
             Error::InvalidKeyUsage(_) => Status::InvalidKeyUsage,
             Error::InvalidGrantToken => Status::InvalidGrantToken,
+            Error::AccessDenied { .. } => Status::AccessDenied,
             Error::InvalidCiphertext => Status::InvalidCiphertext,
-            Error::IncorrectKey | Error::OtherMaterial => Status::IncorrectKey,
+            Error::IncorrectKey(_) | Error::OtherMaterial => Status::IncorrectKey,
             Error::LimitExceeded(_) => Status::LimitExceeded,
             Error::KeyUnavailable(_) => Status::KeyUnavailable,
             Error::DependencyTimeout(_) => Status::DependencyTimeout,
@@ -165,7 +245,7 @@ impl Error {
             Error::NotFound { what, .. }
             | Error::AlreadyExists { what, .. }
             | Error::InvalidState { what, .. } => *what,
-            Error::Disabled(_) | Error::IncorrectKey => Detail::Key,
+            Error::Disabled(_) | Error::IncorrectKey(_) => Detail::Key,
             Error::InvalidGrantToken => Detail::Grant,
             _ => Detail::None,
         }

@@ -11,6 +11,8 @@
 //! - [`error`]    everything that can go wrong, and its one map to status codes
 #![deny(unsafe_code)]
 
+pub mod access;
+pub mod audit;
 pub mod capi;
 pub mod crypto;
 pub mod dialect;

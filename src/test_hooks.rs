@@ -1,16 +1,34 @@
-//! For this crate's own tests only (feature `test-hooks`, never in a shipped library): an injected panic, and what the
-//! library otherwise never shows, so that tests can open its ciphertexts with other software.
+//! For this crate's own tests only (feature `test-hooks`, never in a shipped library): an injected panic, a file
+//! system that fails, and what the library otherwise never shows, so that tests can open its ciphertexts with other
+//! software.
 
 use std::cell::Cell;
+use std::ffi::CStr;
+use std::io;
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
 use crate::capi::types::kms_t;
 use crate::crypto::blob::HEADER_SIZE;
+use crate::engine::Kms;
 use crate::error::{Detail, Error, Result};
 use crate::keyring::KeyName;
 
 thread_local! {
     static PANIC_IN: Cell<Option<&'static str>> = const { Cell::new(None) };
+    static FILE_SYSTEM: Cell<Option<FileSystem>> = const { Cell::new(None) };
+}
+
+/// A file system that a test has made: a registered VFS of SQLite, and what syncs a file on it.
+pub type FileSystem = (&'static CStr, fn(&Path) -> io::Result<()>);
+
+/// What stores that this thread opens work on.
+pub fn use_file_system(file_system: Option<FileSystem>) {
+    FILE_SYSTEM.set(file_system);
+}
+
+pub(crate) fn file_system() -> Option<FileSystem> {
+    FILE_SYSTEM.get()
 }
 
 /// Makes the next call of an export on this thread panic.
@@ -35,7 +53,12 @@ pub struct ExportedVersion {
 
 /// The material of a version of a key, by the key's id, and the start of its ciphertexts.
 pub fn material(kms: &kms_t, key_id: &str, version: u32) -> Result<ExportedVersion> {
-    let key = kms.kms.keyring()?.by_name(KeyName::Id(key_id))?;
+    material_of(&kms.kms, key_id, version)
+}
+
+/// The same through a handle of the engine.
+pub fn material_of(kms: &Kms, key_id: &str, version: u32) -> Result<ExportedVersion> {
+    let key = kms.keyring()?.by_name(KeyName::Id(key_id))?;
     let version = key.version(version).ok_or_else(|| Error::not_found(Detail::Version, key_id))?;
     let material = version.material.as_ref().ok_or(Error::Internal("a destroyed version"))?;
     Ok(ExportedVersion { header: version.header, material: *material.bytes() })

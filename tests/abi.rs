@@ -274,3 +274,119 @@ fn the_library_tells_the_headers_sizes() {
     assert_eq!(ask(&size_questions(&layouts, 0)), "0");
     assert_eq!(ask(&size_questions(&layouts, 8)), layouts.len().to_string(), "every wrong size is counted");
 }
+
+/// The size on 64 bits of every struct in the first release that had it. Until there is a release, a struct that grows
+/// gets its new size here. After it nothing here changes: the struct gets a `FIRST_SIZE` in its `impl Extensible`, the
+/// offset of the first member that it did not have then, so that callers from before go on working.
+const FIRST_SIZES: [(&str, usize); 36] = [
+    ("kms_alias_info_t", 352),
+    ("kms_alias_request_t", 24),
+    ("kms_backup_request_t", 24),
+    ("kms_buffer_t", 24),
+    ("kms_bytes_t", 16),
+    ("kms_column_t", 32),
+    ("kms_context_entry_t", 16),
+    ("kms_create_alias_request_t", 32),
+    ("kms_create_key_request_t", 88),
+    ("kms_damage_info_t", 160),
+    ("kms_data_key_info_t", 184),
+    ("kms_data_key_request_t", 88),
+    ("kms_decrypt_request_t", 104),
+    ("kms_description_request_t", 32),
+    ("kms_encrypt_request_t", 96),
+    ("kms_error_t", 512),
+    ("kms_import_request_t", 64),
+    ("kms_key_info_t", 264),
+    ("kms_key_request_t", 48),
+    ("kms_list_aliases_request_t", 24),
+    ("kms_list_keys_request_t", 16),
+    ("kms_open_options_t", 88),
+    ("kms_page_t", 280),
+    ("kms_random_request_t", 16),
+    ("kms_re_encrypt_request_t", 152),
+    ("kms_rekey_request_t", 56),
+    ("kms_rotation_request_t", 48),
+    ("kms_schedule_request_t", 48),
+    ("kms_span_t", 8),
+    ("kms_stats_request_t", 16),
+    ("kms_stats_t", 168),
+    ("kms_tag_info_t", 24),
+    ("kms_tag_t", 16),
+    ("kms_tags_request_t", 40),
+    ("kms_verify_request_t", 16),
+    ("kms_version_info_t", 208),
+];
+
+/// What callers that were compiled against the first release would stumble over. `sources` are those of src/capi.
+fn broken_for_old_callers(layouts: &Layouts, sources: &str) -> Vec<String> {
+    let first = BTreeMap::from(FIRST_SIZES);
+    let gone = first.keys().filter(|name| !layouts.contains_key(**name));
+    let mut broken: Vec<String> = gone.map(|name| format!("{name} is gone")).collect();
+    for (name, layout) in layouts {
+        let Some(&first) = first.get(name.as_str()) else {
+            broken.push(format!("{name} is new: give it a line in FIRST_SIZES"));
+            continue;
+        };
+        let frozen = first_size(name, sources).map(|member| {
+            layout.members.iter().find(|(other, _)| other == member).map(|(_, (offset, _))| *offset)
+        });
+        let smallest = match frozen {
+            None => Some(layout.size),
+            Some(offset) if layout.members[0].0 == "struct_size" => offset,
+            Some(_) => None,
+        };
+        if smallest != Some(first) || layout.size < first {
+            broken.push(format!("{name} takes no struct of {first} bytes, but {smallest:?}"));
+        }
+    }
+    broken
+}
+
+/// The member whose offset the sources say is a struct's FIRST_SIZE.
+fn first_size<'a>(name: &str, sources: &'a str) -> Option<&'a str> {
+    let (_, implementation) = sources.split_once(&format!("impl Extensible for {name} {{"))?;
+    let (implementation, _) = implementation.split_once("\n}")?;
+    let (_, value) = implementation.split_once("const FIRST_SIZE: usize = offset_of!(Self, ")?;
+    Some(value.split_once(");")?.0)
+}
+
+fn capi_sources() -> String {
+    let files = std::fs::read_dir(root().join("src/capi")).expect("src/capi");
+    let read = |file: std::io::Result<std::fs::DirEntry>| {
+        std::fs::read_to_string(file.expect("a file").path()).expect("a source file")
+    };
+    files.map(read).collect()
+}
+
+#[test]
+fn structs_of_the_first_release_are_taken() {
+    let (wide, _) = published(&committed_header());
+    assert_eq!(broken_for_old_callers(&wide, &capi_sources()), Vec::<String>::new());
+}
+
+#[test]
+fn a_struct_that_grows_must_keep_its_first_size() {
+    let (wide, sources) = (published(&committed_header()).0, capi_sources());
+    let first = BTreeMap::from(FIRST_SIZES)["kms_stats_t"];
+    let mut grown = wide.clone();
+    let stats = grown.get_mut("kms_stats_t").expect("kms_stats_t");
+    stats.members.push(("fresh".into(), (first, 8)));
+    stats.size += 8;
+    let complaint = |layouts: &Layouts, sources: &str| broken_for_old_callers(layouts, sources).concat();
+    assert!(complaint(&grown, &sources).starts_with("kms_stats_t takes no struct"));
+    let start = "impl Extensible for kms_stats_t {";
+    let with = |member: &str| {
+        sources.replace(start, &format!("{start}\n    const FIRST_SIZE: usize = offset_of!(Self, {member});"))
+    };
+    assert_eq!(complaint(&grown, &with("fresh")), "");
+    assert!(complaint(&grown, &with("store_id")).starts_with("kms_stats_t takes no struct"));
+    assert!(complaint(&grown, &with("missing")).starts_with("kms_stats_t takes no struct"));
+    let mut other = wide.clone();
+    let moved = other.remove("kms_page_t").expect("kms_page_t");
+    other.insert("kms_pages_t".into(), moved);
+    assert!(complaint(&other, &sources).contains("kms_page_t is gone"));
+    assert!(complaint(&other, &sources).contains("kms_pages_t is new"));
+    let mut error = wide;
+    error.get_mut("kms_error_t").expect("kms_error_t").size += 8;
+    assert!(complaint(&error, &sources).starts_with("kms_error_t takes no struct"), "it is frozen");
+}

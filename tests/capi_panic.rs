@@ -159,6 +159,7 @@ fn a_panic_in_the_middle_of_an_operation_breaks_no_lane() {
         flags: KMS_OPEN_CREATE,
         max_staleness_ms: 0,
         timeout_ms: 0,
+        audit: None,
     })
     .expect("a store");
     let create = engine::CreateKeyRequest { key_id: Some("panics"), ..engine::CreateKeyRequest::default() };
@@ -182,7 +183,7 @@ fn a_panic_in_the_middle_of_an_operation_breaks_no_lane() {
         let [plaintext, ciphertext, iv] = memory.0;
         assert!(seen.insert(plaintext) && seen.insert(ciphertext) && seen.insert(iv), "nothing comes twice");
     }
-    let stats = kms.stats().expect("statistics");
+    let stats = kms.stats(0).expect("statistics");
     assert!(stats.lanes <= 2, "{} lanes: a panic took one away", stats.lanes);
 }
 

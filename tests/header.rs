@@ -90,7 +90,7 @@ fn compiles(text: &str, compiler: Compiler, standard: &str, include: &Path) -> R
     let dir = temp_dir();
     let source = write(dir.path().join("source"), text);
     let mut compile = compiler();
-    compile.arg(format!("-std={standard}")).args(STRICT).arg("-I").arg(include);
+    compile.arg(format!("-std={standard}")).args(STRICT).arg("-Wshadow").arg("-I").arg(include);
     run(compile.arg("-fsyntax-only").arg(&source)).map(drop)
 }
 
@@ -119,6 +119,12 @@ fn a_fault_in_the_header_would_be_noticed() {
         for (compiler, standard) in standards() {
             compiles(text, compiler, standard, dir.path()).expect_err(standard);
         }
+    }
+    // In C++ a function hides a struct tag of its name.
+    write(dir.path().join("kms.h"), &header.replace("struct kms_stats_values {", "struct kms_stats {"));
+    for (compiler, standard) in standards() {
+        let outcome = compiles(ALONE, compiler, standard, dir.path());
+        assert_eq!(outcome.is_err(), standard.starts_with("c++"), "{standard}: {outcome:?}");
     }
 }
 

@@ -116,7 +116,7 @@ fn a_deleted_key_is_gone_with_its_aliases() {
     assert_eq!(caller.generate("k").map(drop), Err(Status::NotFound));
     assert_eq!(caller.generate("alias/k").map(drop), Err(Status::NotFound));
     assert_eq!(caller.decrypt(&made.ciphertext), Err(Status::NotFound));
-    assert_eq!(caller.kms.list_keys("", 10).expect("a list").items.len(), 0);
+    assert_eq!(caller.kms.list_keys("", 10, 0).expect("a list").items.len(), 0);
     // Its id and alias are free again.
     caller.create_with("k", |request| request.alias = Some("alias/k"));
     assert_eq!(caller.decrypt(&made.ciphertext), Err(Status::NotFound));
@@ -184,7 +184,7 @@ fn aliases_move_and_go() {
     assert_eq!(caller.generate("alias/a").expect("a data key").key_id, "one");
     caller.kms.update_alias(&engine::alias("alias/a", "two")).expect("moved");
     assert_eq!(caller.generate("alias/a").expect("a data key").key_id, "two");
-    let of_one = caller.kms.list_aliases(Some("one"), "", 10).expect("a list");
+    let of_one = caller.kms.list_aliases(Some("one"), "", 10, 0).expect("a list");
     assert_eq!(of_one.items.len(), 0);
     caller.kms.delete_alias("alias/a", 0).expect("deleted");
     assert_eq!(caller.generate("alias/a").map(drop), Err(Status::NotFound));
@@ -270,14 +270,14 @@ fn a_backup_opens_with_the_same_root_key() {
     caller.create("k");
     let made = caller.generate("k").expect("a data key");
     let path = caller.path("backup.db");
-    caller.kms.backup(&path).expect("a backup");
+    caller.kms.backup(&path, 0).expect("a backup");
     caller.create("later");
     let backup = Caller::open_at(&path, &[1; 32]).expect("the backup");
     assert_eq!(backup.decrypt(&made.ciphertext).as_ref(), Ok(&made.plaintext));
     assert_eq!(backup.generate("later").map(drop), Err(Status::NotFound));
     backup.create("of-the-backup-alone");
     backup.verify();
-    assert_eq!(caller.kms.backup(&path).expect_err("a file is there").status(), Status::AlreadyExists);
+    assert_eq!(caller.kms.backup(&path, 0).expect_err("a file is there").status(), Status::AlreadyExists);
 }
 
 #[test]
@@ -289,7 +289,7 @@ fn every_damage_is_told_however_few_fit_on_a_page() {
     caller.sql("UPDATE row SET sealed = zeroblob(length(sealed)) WHERE kind = 5");
     let (mut marker, mut told) = (String::new(), 0);
     loop {
-        let page = caller.kms.verify(&marker, 7).expect("a step");
+        let page = caller.kms.verify(&marker, 7, 0).expect("a step");
         told += page.items.len();
         let last = page.items.last().map(|listed| listed.marker.clone());
         if !page.more {

@@ -93,14 +93,14 @@ fn what_is_not_ours_is_refused_and_left_alone() {
         }
         assert_eq!(file.bytes(), before, "another program's database was changed");
     }
-    // What SQLite cannot read might be a damaged store as well as another file.
+    // What does not even begin as a SQLite database is no store with damage in it.
     for content in
         [&b"Dear diary, today I have been taken for a key store.\n"[..], &[0; 4096], &[0xff; 100], b"SQ"]
     {
         let file = StoreFile::new();
         std::fs::write(file.path(), content).expect("a file");
         for flags in WAYS {
-            assert_eq!(status(&file.open_flags(flags)), KMS_CORRUPT_STORE, "{content:?}");
+            assert_eq!(status(&file.open_flags(flags)), KMS_STORE_ERROR, "{content:?}");
         }
         assert_eq!(file.bytes(), content, "another file was changed");
     }

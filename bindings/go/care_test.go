@@ -2,6 +2,8 @@ package kms
 
 import (
 	"bytes"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -58,4 +60,43 @@ func TestBackup(t *testing.T) {
 	expect(t, "no directory is there", k.Backup(BackupRequest{Path: path + ".no/x"}), ErrStore)
 	expect(t, "no path", k.Backup(BackupRequest{}), ErrInvalidArgument)
 	expect(t, "a store in memory", openWith(t, Options{Store: "memory:", Create: true}).Backup(BackupRequest{Path: path + "2"}), ErrUnsupported)
+}
+
+// The damage is done while the store is open: a small one is looked at as a whole when it is opened, and then refused.
+func TestVerifyFindsDamage(t *testing.T) {
+	const keys = 150 // more damages than Verify asks for at once
+	store := fileStore(t)
+	k := openWith(t, Options{Store: store, Create: true})
+	for range keys {
+		need[*KeyInfo](t)(k.CreateKey(CreateKeyRequest{}))
+	}
+	whole(t, k)
+	sql := "UPDATE row SET sealed = zeroblob(length(sealed)) WHERE kind = 5; SELECT lower(hex(id)) FROM row WHERE kind = 5 ORDER BY id;"
+	// In a process of its own: two SQLites in one would take each other's locks.
+	output := need[[]byte](t)(exec.Command("sqlite3", strings.TrimPrefix(store, "sqlite:"), sql).Output())
+	damaged := strings.Fields(string(output))
+	if len(damaged) != keys {
+		t.Fatalf("%d rows were damaged", len(damaged))
+	}
+	var found []string
+	for damage, err := range k.Verify(VerifyRequest{}) {
+		check(t, "Verify", err)
+		if damage.Problem == "" {
+			t.Errorf("a damage without a description: %+v", damage)
+		}
+		if damage.RowKind == 5 {
+			found = append(found, damage.RowID)
+			if _, err := k.DescribeKey(KeyRequest{KeyID: damage.KeyID}); damage.KeyID == "" || err == nil {
+				t.Errorf("%+v, but its key is described: %v", damage, err)
+			}
+		}
+	}
+	if slices.Sort(found); !slices.Equal(found, damaged) {
+		t.Errorf("found %d damages of %d", len(found), len(damaged))
+	}
+	for range k.Verify(VerifyRequest{}) {
+		break // a loop may end where it likes
+	}
+	_, err := Open(Options{Store: store, RootKey: testRootKey})
+	expect(t, "a small store with damage", err, ErrCorruptStore)
 }

@@ -181,7 +181,7 @@ type Stats struct {
 	DataKeysGenerated    uint64
 	PayloadsEncrypted    uint64
 	CiphertextsDecrypted uint64
-	// CallsFailed counts calls on keys that neither succeeded nor were dry runs that would have.
+	// CallsFailed counts calls on keys that failed: not dry runs, nor calls that only asked for sizes.
 	CallsFailed uint64
 	// KeyLoads counts keys read from the store.
 	KeyLoads uint64

@@ -340,7 +340,7 @@ func TestImport(t *testing.T) {
 	if described.MaterialExpiresAt.Unix() != expiry.Unix() || described.State != KeyStateEnabled {
 		t.Errorf("described %+v", described)
 	}
-	need[*VersionInfo](t)(imports(ImportKeyMaterialRequest{ExpiresAt: time.Now().Add(2 * time.Second)}))
+	need[*VersionInfo](t)(imports(ImportKeyMaterialRequest{ExpiresAt: time.Now().Add(3 * time.Second)}))
 	eventually(t, "the material did not expire", func() bool {
 		fresh := need[*KMS](t)(Open(Options{Store: store, RootKey: testRootKey}))
 		defer fresh.Close()

@@ -7,16 +7,19 @@ use super::guard::guard;
 use super::input::{self, Extensible};
 use super::items::Info;
 use super::types::*;
-use super::{aliases, care, data, exchange, keys, lifecycle, open, re_encrypt, versions};
+use super::{
+    aliases, audit, care, data, exchange, grants, keys, lifecycle, open, policies, re_encrypt, versions,
+};
 
 use crate::crypto;
+use crate::error::Status;
 
 /// Which statistics to give.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct kms_stats_request_t {
     pub struct_size: usize,
-    /// No flag is defined yet.
+    /// KMS_DRY_RUN.
     pub flags: u32,
     pub reserved: u32,
 }
@@ -35,7 +38,7 @@ pub struct kms_stats_t {
     pub data_keys_generated: u64,
     pub payloads_encrypted: u64,
     pub ciphertexts_decrypted: u64,
-    /// Calls on keys that ended in another status than KMS_OK and KMS_DRY_RUN_OK.
+    /// Calls on keys that ended in another status than KMS_OK, KMS_DRY_RUN_OK and KMS_BUFFER_TOO_SMALL.
     pub calls_failed: u64,
     /// Keys read from the store.
     pub key_loads: u64,
@@ -61,6 +64,10 @@ pub struct kms_stats_t {
     /// UUID of the store.
     pub store_id: [c_char; 37],
     pub reserved2: [c_char; 3],
+    /// Records that this process has written to the audit log.
+    pub audit_records: u64,
+    /// Records that could not be written and were passed over (KMS_AUDIT_GO_ON_WHEN_FULL).
+    pub audit_records_lost: u64,
 }
 
 impl Extensible for kms_stats_t {
@@ -84,10 +91,9 @@ pub unsafe extern "C" fn kms_stats(
         unsafe {
             let kms = input::handle(kms)?;
             let raw = input::request(request)?;
-            input::no_flags("request.flags", raw.flags)?;
             input::reserved("request.reserved", raw.reserved)?;
             let out = Info::required(stats)?;
-            out.stats(&kms.stats()?);
+            out.stats(&kms.stats(raw.flags)?);
             Ok(())
         }
     })
@@ -108,32 +114,8 @@ pub unsafe extern "C" fn kms_wipe(data: *mut u8, len: usize) {
 /// The name of a status, e.g. "KMS_NOT_FOUND"; "KMS_UNKNOWN_STATUS" for a number that is none. Static; never NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn kms_status_name(status: kms_status_t) -> *const c_char {
-    let name: &CStr = match status {
-        KMS_OK => c"KMS_OK",
-        KMS_INVALID_ARGUMENT => c"KMS_INVALID_ARGUMENT",
-        KMS_BUFFER_TOO_SMALL => c"KMS_BUFFER_TOO_SMALL",
-        KMS_NOT_FOUND => c"KMS_NOT_FOUND",
-        KMS_ALREADY_EXISTS => c"KMS_ALREADY_EXISTS",
-        KMS_DISABLED => c"KMS_DISABLED",
-        KMS_INVALID_STATE => c"KMS_INVALID_STATE",
-        KMS_INVALID_KEY_USAGE => c"KMS_INVALID_KEY_USAGE",
-        KMS_INVALID_GRANT_TOKEN => c"KMS_INVALID_GRANT_TOKEN",
-        KMS_ACCESS_DENIED => c"KMS_ACCESS_DENIED",
-        KMS_INVALID_CIPHERTEXT => c"KMS_INVALID_CIPHERTEXT",
-        KMS_INCORRECT_KEY => c"KMS_INCORRECT_KEY",
-        KMS_LIMIT_EXCEEDED => c"KMS_LIMIT_EXCEEDED",
-        KMS_KEY_UNAVAILABLE => c"KMS_KEY_UNAVAILABLE",
-        KMS_DEPENDENCY_TIMEOUT => c"KMS_DEPENDENCY_TIMEOUT",
-        KMS_STORE_ERROR => c"KMS_STORE_ERROR",
-        KMS_CORRUPT_STORE => c"KMS_CORRUPT_STORE",
-        KMS_WRONG_ROOT_KEY => c"KMS_WRONG_ROOT_KEY",
-        KMS_UNSUPPORTED => c"KMS_UNSUPPORTED",
-        KMS_OUT_OF_MEMORY => c"KMS_OUT_OF_MEMORY",
-        KMS_INTERNAL => c"KMS_INTERNAL",
-        KMS_DRY_RUN_OK => c"KMS_DRY_RUN_OK",
-        KMS_READ_ONLY => c"KMS_READ_ONLY",
-        _ => c"KMS_UNKNOWN_STATUS",
-    };
+    let known = Status::ALL.into_iter().find(|known| *known as kms_status_t == status);
+    let name: &CStr = known.map_or(c"KMS_UNKNOWN_STATUS", Status::c_name);
     name.as_ptr()
 }
 
@@ -248,6 +230,16 @@ fn struct_size(name: &str) -> usize {
         "kms_damage_info_t" => size_of::<care::kms_damage_info_t>(),
         "kms_exchange_request_t" => size_of::<exchange::kms_exchange_request_t>(),
         "kms_exchange_response_t" => size_of::<exchange::kms_exchange_response_t>(),
+        "kms_principal_options_t" => size_of::<policies::kms_principal_options_t>(),
+        "kms_policy_request_t" => size_of::<policies::kms_policy_request_t>(),
+        "kms_create_grant_request_t" => size_of::<grants::kms_create_grant_request_t>(),
+        "kms_created_grant_t" => size_of::<grants::kms_created_grant_t>(),
+        "kms_grant_info_t" => size_of::<grants::kms_grant_info_t>(),
+        "kms_list_grants_request_t" => size_of::<grants::kms_list_grants_request_t>(),
+        "kms_list_retirable_grants_request_t" => size_of::<grants::kms_list_retirable_grants_request_t>(),
+        "kms_grant_request_t" => size_of::<grants::kms_grant_request_t>(),
+        "kms_verify_audit_log_request_t" => size_of::<audit::kms_verify_audit_log_request_t>(),
+        "kms_log_damage_info_t" => size_of::<audit::kms_log_damage_info_t>(),
         "kms_stats_request_t" => size_of::<kms_stats_request_t>(),
         "kms_stats_t" => size_of::<kms_stats_t>(),
         _ => 0,

@@ -33,7 +33,7 @@ pub struct kms_list_aliases_request_t {
     pub struct_size: usize,
     /// Only this key's; NULL = all.
     pub key_id: *const c_char,
-    /// No flag is defined yet.
+    /// KMS_DRY_RUN.
     pub flags: u32,
     pub reserved: u32,
 }
@@ -169,11 +169,10 @@ pub unsafe extern "C" fn kms_list_aliases(
         unsafe {
             let kms = input::handle(kms)?;
             let raw = input::request(request)?;
-            input::no_flags("request.flags", raw.flags)?;
             input::reserved("request.reserved", raw.reserved)?;
             let key_id = input::optional_str("request.key_id", raw.key_id)?;
             let mut list = List::new(page, items, item_size, items_capacity, text)?;
-            let aliases = kms.list_aliases(key_id, list.marker(), list.capacity())?;
+            let aliases = kms.list_aliases(key_id, list.marker(), list.capacity(), raw.flags)?;
             list.fill(&aliases)
         }
     })

@@ -25,7 +25,7 @@ pub struct kms_rekey_request_t {
 }
 
 impl Extensible for kms_rekey_request_t {
-    const NAME: &'static str = "options";
+    const NAME: &'static str = "request";
 }
 
 /// Where to write a backup.
@@ -35,7 +35,7 @@ pub struct kms_backup_request_t {
     pub struct_size: usize,
     /// A file that is not there yet; required.
     pub path: *const c_char,
-    /// No flag is defined yet.
+    /// KMS_DRY_RUN.
     pub flags: u32,
     pub reserved: u32,
 }
@@ -49,7 +49,7 @@ impl Extensible for kms_backup_request_t {
 #[derive(Clone, Copy)]
 pub struct kms_verify_request_t {
     pub struct_size: usize,
-    /// No flag is defined yet.
+    /// KMS_DRY_RUN.
     pub flags: u32,
     pub reserved: u32,
 }
@@ -98,11 +98,13 @@ pub unsafe extern "C" fn kms_rekey(
         unsafe {
             let kms = input::handle(kms)?;
             let raw = input::request(request)?;
-            input::reserved("options.reserved", raw.reserved)?;
-            let root_key = input::bytes("options.root_key", raw.root_key)?;
-            let passphrase = input::bytes("options.passphrase", raw.passphrase)?;
-            let uri = input::optional_str("options.root_key_uri", raw.root_key_uri)?;
-            kms.rekey(&RootKeySource::choose(root_key, passphrase, uri)?, raw.flags)
+            input::reserved("request.reserved", raw.reserved)?;
+            let root_key = input::bytes("request.root_key", raw.root_key)?;
+            let passphrase = input::bytes("request.passphrase", raw.passphrase)?;
+            let uri = input::optional_str("request.root_key_uri", raw.root_key_uri)?;
+            RootKeySource::choose(root_key, passphrase, uri)
+                .and_then(|root| kms.rekey(&root, raw.flags))
+                .map_err(|error| error.renamed("options.", "request."))
         }
     })
 }
@@ -122,9 +124,8 @@ pub unsafe extern "C" fn kms_backup(
         unsafe {
             let kms = input::handle(kms)?;
             let raw = input::request(request)?;
-            input::no_flags("request.flags", raw.flags)?;
             input::reserved("request.reserved", raw.reserved)?;
-            kms.backup(input::required_str("request.path", raw.path)?)
+            kms.backup(input::required_str("request.path", raw.path)?, raw.flags)
         }
     })
 }
@@ -153,10 +154,9 @@ pub unsafe extern "C" fn kms_verify(
         unsafe {
             let kms = input::handle(kms)?;
             let raw = input::request(request)?;
-            input::no_flags("request.flags", raw.flags)?;
             input::reserved("request.reserved", raw.reserved)?;
             let mut list = List::new(page, items, item_size, items_capacity, text)?;
-            let damages = kms.verify(list.marker(), list.capacity())?;
+            let damages = kms.verify(list.marker(), list.capacity(), raw.flags)?;
             list.fill(&damages)
         }
     })

@@ -80,6 +80,37 @@ pub const KMS_INITIAL_VERSION: u32 = 2;
 /// Request flag: check everything, do nothing, answer KMS_DRY_RUN_OK.
 pub const KMS_DRY_RUN: u32 = 4;
 
+/// Request flag of kms_put_key_policy and kms_create_key: put the policy even if nobody could put another one after it.
+pub const KMS_BYPASS_POLICY_LOCKOUT_CHECK: u32 = 8;
+
+/// kms_open_options_t.audit_data: a record for each operation on data. The default.
+pub const KMS_AUDIT_DATA_ALL: u32 = 1;
+/// For those that failed.
+pub const KMS_AUDIT_DATA_REFUSED: u32 = 2;
+/// One record a minute, with how many there were, by principal, action, key, version and outcome.
+pub const KMS_AUDIT_DATA_COUNTED: u32 = 3;
+/// kms_open_options_t.audit_flags: record the values of encryption contexts, not only their keys.
+pub const KMS_AUDIT_CONTEXT_VALUES: u32 = 1;
+/// Go on when the log cannot be written, and count the lost records in kms_stats_t, instead of refusing operations.
+pub const KMS_AUDIT_GO_ON_WHEN_FULL: u32 = 2;
+
+/// Operations that a grant can allow; kms_create_grant_request_t.operations is a sum of these.
+pub const KMS_GRANT_DECRYPT: u32 = 1;
+pub const KMS_GRANT_ENCRYPT: u32 = 2;
+pub const KMS_GRANT_GENERATE_DATA_KEY: u32 = 4;
+pub const KMS_GRANT_RE_ENCRYPT_FROM: u32 = 8;
+pub const KMS_GRANT_RE_ENCRYPT_TO: u32 = 16;
+pub const KMS_GRANT_CREATE_GRANT: u32 = 32;
+pub const KMS_GRANT_RETIRE_GRANT: u32 = 64;
+pub const KMS_GRANT_DESCRIBE_KEY: u32 = 128;
+
+/// kms_create_grant_request_t.constraint: the grant is for any encryption context.
+pub const KMS_GRANT_CONTEXT_ANY: u32 = 0;
+/// For just the context that is given.
+pub const KMS_GRANT_CONTEXT_EQUALS: u32 = 1;
+/// For any context that has at least the pairs that are given.
+pub const KMS_GRANT_CONTEXT_SUBSET: u32 = 2;
+
 /// kms_open flag: create the store if it is not there.
 pub const KMS_OPEN_CREATE: u32 = 1;
 /// kms_open flag: refuse every change with KMS_READ_ONLY.
@@ -179,6 +210,18 @@ pub const KMS_MIN_DELETION_DAYS: u32 = 7;
 pub const KMS_MIN_DESTRUCTION_DAYS: u32 = 1;
 /// Most days of either, and the default.
 pub const KMS_MAX_WAITING_DAYS: u32 = 30;
+/// Most bytes of a key policy (AWS: PutKeyPolicy).
+pub const KMS_MAX_POLICY_SIZE: usize = 32768;
+/// Most characters of a principal's name.
+pub const KMS_MAX_PRINCIPAL: usize = 256;
+/// Most characters of a grant's name.
+pub const KMS_MAX_GRANT_NAME: usize = 256;
+/// Most grants of a key.
+pub const KMS_MAX_GRANTS: usize = 1000;
+/// Bytes of a grant id, terminating NUL included.
+pub const KMS_GRANT_ID_SIZE: usize = 65;
+/// Bytes of a grant token, terminating NUL included.
+pub const KMS_GRANT_TOKEN_SIZE: usize = 129;
 /// Most grant tokens of one request.
 pub const KMS_MAX_GRANT_TOKENS: usize = 10;
 /// Bytes of a key id or version id, terminating NUL included.

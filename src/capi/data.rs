@@ -266,6 +266,8 @@ pub unsafe extern "C" fn kms_encrypt(
                 grant_tokens: input::grant_tokens(raw.grant_tokens, raw.grant_tokens_len)?,
                 flags: raw.flags,
             };
+            // Before it is compared with the buffers: an absurd length overlaps whatever lies behind it.
+            request.check_plaintext()?;
             buffers.refuse_overlap(&[raw.aad, raw.plaintext])?;
             let served = kms.encrypt(&request, &mut buffers)?;
             buffers.finish();

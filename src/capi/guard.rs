@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::constants::{KMS_ERROR_RETRYABLE, KMS_OK};
 use super::types::{kms_error_t, kms_status_t};
 use crate::crypto::uuid;
+use crate::engine::failure_request_id;
 use crate::error::{Error, Result};
 
 thread_local! {
@@ -89,7 +90,8 @@ fn fail(error: *mut kms_error_t, failure: &Error) -> kms_status_t {
         request_id: [0; 40],
         message: [0; 448],
     };
-    copy_text(&mut filled.request_id, uuid::random_text().as_deref().unwrap_or(""));
+    let request_id = failure_request_id().as_ref().map(uuid::to_string).unwrap_or_default();
+    copy_text(&mut filled.request_id, &request_id);
     copy_text(&mut filled.message, &failure.to_string());
     // SAFETY: as in succeed.
     unsafe { error.write_unaligned(filled) };

@@ -19,7 +19,8 @@ pub(super) const MAX_STRUCT_SIZE: usize = 4096;
 pub(super) trait Extensible: Copy {
     /// The parameter's name in messages.
     const NAME: &'static str;
-    /// Its size in the first release that had it; a caller cannot have a smaller one.
+    /// Its size in the first release that had it; a caller cannot have a smaller one. A struct that has grown since
+    /// says so: `const FIRST_SIZE: usize = offset_of!(Self, first_new_member);` (tests/abi.rs insists).
     const FIRST_SIZE: usize = size_of::<Self>();
 }
 
@@ -81,6 +82,10 @@ pub(super) fn reserved(name: &'static str, value: u32) -> Result<()> {
     if value == 0 { Ok(()) } else { Err(Error::argument(format!("{name}: is {value}, must be 0"))) }
 }
 
+pub(super) fn reserved_size(name: &'static str, value: usize) -> Result<()> {
+    if value == 0 { Ok(()) } else { Err(Error::argument(format!("{name}: is {value}, must be 0"))) }
+}
+
 pub(super) fn no_flags(name: &'static str, value: u32) -> Result<()> {
     if value == 0 { Ok(()) } else { Err(Error::argument(format!("{name}: {value:#x} has unknown bits"))) }
 }
@@ -139,10 +144,10 @@ pub(super) unsafe fn aad<'a>(
         return Aad::raw(raw);
     }
     if !raw.is_empty() {
-        return Err(Error::argument("request.aad: and request.context are both given; give one"));
+        return Err(Error::argument("request.aad: is given together with a context; give one of them"));
     }
     if context.is_null() {
-        return Err(Error::argument(format!("request.context: is NULL, but context_len is {context_len}")));
+        return Err(Error::argument(format!("request.context: is NULL, but has a length of {context_len}")));
     }
     Context::check_len(context_len)?;
     let mut pairs = SmallVec::new();

@@ -16,7 +16,7 @@ use super::lifecycle::kms_tag_info_t;
 use super::output::check_memory;
 use super::types::{kms_buffer_t, kms_page_t, kms_span_t, kms_status_t};
 use super::versions::kms_version_info_t;
-use crate::crypto::uuid;
+use crate::crypto::{hex, uuid};
 use crate::dialect::Response;
 use crate::engine::{AliasInfo, KeyInfo, ListPage, Listed, Served, Stats, TagInfo, VersionInfo};
 use crate::error::{Error, Result};
@@ -49,7 +49,7 @@ impl<T: Extensible> Info<T> {
     }
 
     /// Fills what both sides know, zeroes the rest of what the caller has, keeps struct_size.
-    fn write(&self, value: &T) {
+    pub(super) fn write(&self, value: &T) {
         let known = self.size.min(size_of::<T>());
         let header = size_of::<usize>();
         // SAFETY: `size` bytes of the caller, `known` of ours, and no less than a size_t on both sides.
@@ -150,6 +150,8 @@ impl Info<kms_stats_t> {
             reserved1: 0,
             store_id: [0; 37],
             reserved2: [0; 3],
+            audit_records: stats.audit_records,
+            audit_records_lost: stats.audit_records_lost,
         };
         copy_ascii(&mut info.store_id, &uuid::text(&stats.store_id));
         self.write(&info);
@@ -238,7 +240,7 @@ impl Text {
     }
 
     /// Stages a string and says where it will stand.
-    fn put(&mut self, text: &str) -> kms_span_t {
+    pub(super) fn put(&mut self, text: &str) -> kms_span_t {
         if self.buffer.is_none() || text.is_empty() {
             return kms_span_t { offset: 0, len: 0 };
         }
@@ -339,8 +341,7 @@ impl ToItem<kms_damage_info_t> for Damage {
             reserved0: [0; 6],
             problem: text.put(&self.problem),
         };
-        let row_id =
-            self.row.iter().flat_map(|(_, id)| id).map(|byte| format!("{byte:02x}")).collect::<String>();
+        let row_id = self.row.map(|(_, id)| hex::encode(&id)).unwrap_or_default();
         copy_text(&mut info.row_id, &row_id);
         copy_text(&mut info.key_id, &self.key_id);
         info

@@ -32,7 +32,7 @@ pub struct kms_create_key_request_t {
     pub rotation_period_s: u32,
     /// KMS_ORIGIN_*.
     pub origin: u32,
-    /// KMS_DRY_RUN.
+    /// KMS_BYPASS_POLICY_LOCKOUT_CHECK | KMS_DRY_RUN.
     pub flags: u32,
     pub reserved: u32,
     /// Data keys and payloads under one version after which the key rotates by itself; 0 = never. Exact within a
@@ -44,6 +44,10 @@ pub struct kms_create_key_request_t {
     /// With KMS_ORIGIN_EXTERNAL only: the 16 bytes that stand in the key's ciphertexts, so that material brought
     /// back opens its old ones; empty = new random ones.
     pub key_uuid: kms_bytes_t,
+    /// The key's policy, as for kms_put_key_policy(); NULL = the default one.
+    pub policy: *const c_char,
+    /// Keeps the size the same multiple of 8 on 32-bit machines; 0.
+    pub reserved1: usize,
 }
 
 impl Extensible for kms_create_key_request_t {
@@ -122,7 +126,7 @@ impl Extensible for kms_key_info_t {
 #[derive(Clone, Copy)]
 pub struct kms_list_keys_request_t {
     pub struct_size: usize,
-    /// No flag is defined yet.
+    /// KMS_DRY_RUN.
     pub flags: u32,
     pub reserved: u32,
 }
@@ -152,6 +156,7 @@ pub unsafe extern "C" fn kms_create_key(
             let raw = input::request(request)?;
             let info = Info::new(info)?;
             input::reserved("request.reserved", raw.reserved)?;
+            input::reserved_size("request.reserved1", raw.reserved1)?;
             let key = kms.create_key(&CreateKeyRequest {
                 key_id: input::optional_str("request.key_id", raw.key_id)?,
                 description: input::optional_str("request.description", raw.description)?,
@@ -161,6 +166,7 @@ pub unsafe extern "C" fn kms_create_key(
                 origin: raw.origin,
                 key_uuid: input::bytes("request.key_uuid", raw.key_uuid)?,
                 tags: input::tags(raw.tags, raw.tags_len)?,
+                policy: input::optional_str("request.policy", raw.policy)?,
                 flags: raw.flags,
             })?;
             info.key(&key);
@@ -242,10 +248,9 @@ pub unsafe extern "C" fn kms_list_keys(
         unsafe {
             let kms = input::handle(kms)?;
             let raw = input::request(request)?;
-            input::no_flags("request.flags", raw.flags)?;
             input::reserved("request.reserved", raw.reserved)?;
             let mut list = List::new(page, items, item_size, items_capacity, text)?;
-            let keys = kms.list_keys(list.marker(), list.capacity())?;
+            let keys = kms.list_keys(list.marker(), list.capacity(), raw.flags)?;
             list.fill(&keys)
         }
     })

@@ -10,10 +10,12 @@
 
 pub mod about;
 pub mod aliases;
+pub mod audit;
 pub mod care;
 pub mod constants;
 pub mod data;
 pub mod exchange;
+pub mod grants;
 mod guard;
 mod input;
 mod items;
@@ -21,6 +23,7 @@ pub mod keys;
 pub mod lifecycle;
 pub mod open;
 mod output;
+pub mod policies;
 pub mod re_encrypt;
 pub mod types;
 pub mod versions;

@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use super::guard::guard;
 use super::input::{self, Extensible};
 use super::types::{kms_bytes_t, kms_error_t, kms_status_t, kms_t};
-use crate::engine::{Kms, OpenOptions};
+use crate::engine::{AuditOptions, Kms, OpenOptions};
 use crate::error::{Error, Result};
 use crate::root::RootKeySource;
 
@@ -34,6 +34,15 @@ pub struct kms_open_options_t {
     /// The longest, in milliseconds, that any call waits for the store; 0 = 5000.
     pub timeout_ms: u32,
     pub reserved: u32,
+    /// The file of an audit log, which is begun if it is not there; NULL = none. docs/audit.md says what is in it.
+    pub audit_log: *const c_char,
+    /// KMS_AUDIT_DATA_*; 0 = KMS_AUDIT_DATA_ALL.
+    pub audit_data: u32,
+    /// KMS_AUDIT_CONTEXT_VALUES | KMS_AUDIT_GO_ON_WHEN_FULL.
+    pub audit_flags: u32,
+    /// KiB after which a new file of the log is begun; 0 = 65536, at least 4.
+    pub audit_max_kib: u32,
+    pub reserved2: u32,
 }
 
 impl Extensible for kms_open_options_t {
@@ -51,7 +60,8 @@ impl Extensible for kms_open_options_t {
 /// \param error    may be NULL
 /// \return KMS_OK; KMS_INVALID_ARGUMENT (unknown scheme, a root key that is not 32 bytes, none or two root key
 ///   sources, an account that is not the store's); KMS_NOT_FOUND (no store there, and no KMS_OPEN_CREATE);
-///   KMS_WRONG_ROOT_KEY; KMS_CORRUPT_STORE; KMS_STORE_ERROR (cannot be made or read, or is not a libkms store);
+///   KMS_WRONG_ROOT_KEY; KMS_CORRUPT_STORE (a libkms store that is damaged); KMS_STORE_ERROR (cannot be made or
+///   read, or is another file than a libkms store);
 ///   KMS_UNSUPPORTED (a newer store format, or a store or root key scheme that is not built in);
 ///   KMS_DEPENDENCY_TIMEOUT; KMS_OUT_OF_MEMORY (also: KMS_OPEN_REQUIRE_LOCKED_MEMORY and the lock failed);
 ///   KMS_INTERNAL (a self-test failed).
@@ -78,10 +88,17 @@ pub unsafe extern "C" fn kms_open(
 
 fn open(options: kms_open_options_t) -> Result<Kms> {
     input::reserved("options.reserved", options.reserved)?;
+    input::reserved("options.reserved2", options.reserved2)?;
     // SAFETY: the caller gives NUL-terminated strings and readable bytes, or NULL.
     unsafe {
         let root_key = input::bytes("options.root_key", options.root_key)?;
         let passphrase = input::bytes("options.passphrase", options.passphrase)?;
+        let audit_log = input::optional_str("options.audit_log", options.audit_log)?;
+        if audit_log.is_none()
+            && (options.audit_data, options.audit_flags, options.audit_max_kib) != (0, 0, 0)
+        {
+            return Err(Error::argument("options.audit_log: is NULL, but options for it are given"));
+        }
         let uri = input::optional_str("options.root_key_uri", options.root_key_uri)?;
         Kms::open(&OpenOptions {
             store: input::required_str("options.store", options.store)?,
@@ -91,6 +108,12 @@ fn open(options: kms_open_options_t) -> Result<Kms> {
             flags: options.flags,
             max_staleness_ms: options.max_staleness_ms,
             timeout_ms: options.timeout_ms,
+            audit: audit_log.map(|path| AuditOptions {
+                path,
+                data: options.audit_data,
+                flags: options.audit_flags,
+                max_kib: options.audit_max_kib,
+            }),
         })
     }
 }

@@ -66,7 +66,7 @@ pub unsafe extern "C" fn kms_re_encrypt(
         unsafe {
             let kms = input::handle(kms)?;
             let raw = input::request(request)?;
-            let source_info = Info::new(source_info)?;
+            let source_info = Info::new(source_info).map_err(|error| error.renamed("info", "source_info"))?;
             let info = Info::new(info)?;
             let mut buffers = Buffers::new();
             buffers.required("ciphertext", ciphertext)?;
@@ -78,7 +78,8 @@ pub unsafe extern "C" fn kms_re_encrypt(
                     ciphertext: input::bytes("request.ciphertext", raw.ciphertext)?,
                     iv: input::bytes("request.source_iv", raw.source_iv)?,
                     key_id: input::optional_str("request.source_key_id", raw.source_key_id)?,
-                    aad: input::aad(raw.source_aad, raw.source_context, raw.source_context_len)?,
+                    aad: input::aad(raw.source_aad, raw.source_context, raw.source_context_len)
+                        .map_err(ReEncryptRequest::of_source)?,
                     grant_tokens: grant_tokens.clone(),
                     flags: 0,
                 },
@@ -93,7 +94,8 @@ pub unsafe extern "C" fn kms_re_encrypt(
                         raw.destination_aad,
                         raw.destination_context,
                         raw.destination_context_len,
-                    )?,
+                    )
+                    .map_err(ReEncryptRequest::of_destination)?,
                     grant_tokens,
                     flags: raw.flags,
                 },

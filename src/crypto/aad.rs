@@ -36,6 +36,14 @@ impl<'a> Aad<'a> {
         Ok(if bytes.is_empty() { Aad::None } else { Aad::Raw(bytes) })
     }
 
+    /// The pairs of a context, in the order of their keys.
+    pub fn pairs(&self) -> &[(&'a str, &'a str)] {
+        match self {
+            Aad::Context(context) => &context.pairs,
+            Aad::None | Aad::Raw(_) => &[],
+        }
+    }
+
     /// Appends the encoding: a kind byte, then the raw bytes, or each pair with its lengths.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {

@@ -4,6 +4,7 @@
 pub mod aad;
 pub mod blob;
 pub mod gcm;
+pub mod hex;
 pub mod kdf;
 pub mod rng;
 pub mod secret;

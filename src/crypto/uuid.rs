@@ -46,8 +46,3 @@ pub fn text(uuid: &Uuid) -> [u8; TEXT_SIZE] {
 pub fn to_string(uuid: &Uuid) -> String {
     text(uuid).iter().map(|byte| char::from(*byte)).collect()
 }
-
-/// The text of a new UUID.
-pub fn random_text() -> Option<String> {
-    random().ok().map(|uuid| to_string(&uuid))
-}

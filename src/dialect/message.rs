@@ -5,6 +5,7 @@ use std::io;
 use zeroize::Zeroize;
 
 use crate::crypto::uuid;
+use crate::engine::failure_request_id;
 use crate::error::{Detail, Error, Status};
 
 /// One request, borrowed from the caller.
@@ -98,9 +99,9 @@ impl Response {
     }
 }
 
-/// A new request id, for what the engine gave none to.
+/// A request id for what the engine gave none to: the one that the audit log has, if it has one.
 pub fn new_request_id() -> String {
-    uuid::random_text().unwrap_or_default()
+    failure_request_id().as_ref().map(uuid::to_string).unwrap_or_default()
 }
 
 /// The body of a response. Plaintexts lie in it, so that it is wiped, where it grows out of its memory too.

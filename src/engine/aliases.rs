@@ -1,14 +1,17 @@
 //! Aliases: create, update, delete, list.
 
+use super::call::Call;
 use super::keys::{refuse_existing, refuse_pending_deletion};
 use super::list::{ListPage, Marker};
-use super::request::{self, flag};
-use super::{Kms, names};
+use super::request::{self, KeyRequest, flag};
+use super::{Kms, Live, names};
+use crate::access::Action;
 use crate::error::{Error, Result};
-use crate::keyring::{KeyEdit, KeyName};
+use crate::keyring::{Key, KeyEdit, KeyName};
 use crate::platform::{monotonic_ms, unix_seconds};
 use crate::store::record::AliasRecord;
-use crate::store::{Kind, RowName};
+use crate::store::sealed::Change;
+use crate::store::{Kind, RowId, RowName};
 
 pub struct AliasRequest<'a> {
     pub alias: &'a str,
@@ -26,75 +29,86 @@ pub struct AliasInfo {
 impl Kms {
     pub fn create_alias(&self, request: &AliasRequest<'_>) -> Result<()> {
         let name = self.check_alias_request(request)?;
-        let live = self.live()?;
-        let outcome = live.keyring.edit(name.row(), |edit, change| {
+        let call = Call::new(&self.caller, Action::CreateAlias, Some(name));
+        self.edit_by(&call, name.row(), request.flags, |edit, rules, change| {
+            call.require(rules, &edit.head.key_id)?;
             refuse_existing(change.exists(RowName::Alias(request.alias))?, KeyName::Alias(request.alias))?;
             refuse_pending_deletion(&edit.head)?;
             put_alias(edit, request.alias);
-            if request.flags & flag::DRY_RUN != 0 { Err(Error::DryRunOk) } else { Ok(()) }
-        });
-        self.counted(live, outcome)
+            Ok(())
+        })
     }
 
-    /// Moves an alias from the key that it names to another.
+    /// Moves an alias from the key that it names to another. The caller must be allowed to on both.
     pub fn update_alias(&self, request: &AliasRequest<'_>) -> Result<()> {
         let name = self.check_alias_request(request)?;
         let live = self.live()?;
         let alias = KeyName::Alias(request.alias);
-        let outcome = live.keyring.change(|change| {
+        let call = Call::new(&self.caller, Action::UpdateAlias, Some(name));
+        let update = |change: &mut Change<'_>| {
             let from = change.family(alias.row())?.ok_or_else(|| alias.not_found())?;
             let to = change.family(name.row())?.ok_or_else(|| name.not_found())?;
-            refuse_pending_deletion(&to.head)?;
+            let (store, account) = (live.keyring.store(), live.keyring.account());
+            let (is_moved, head) = (from.owner != to.owner, to.head.clone());
+            let (mut from, mut to) = (KeyEdit::new(store, from)?, KeyEdit::new(store, to)?);
+            for edit in [&from, &to] {
+                call.require(&edit.rules(store, account)?, &edit.head.key_id)?;
+            }
+            refuse_pending_deletion(&head)?;
             if request.flags & flag::DRY_RUN != 0 {
                 return Err(Error::DryRunOk);
             }
-            let store = live.keyring.store();
-            if from.owner != to.owner {
-                let mut edit = KeyEdit::new(store, from)?;
-                edit.delete_alias(request.alias);
-                edit.write(change)?;
+            live.log_change(&call)?;
+            if is_moved {
+                from.delete_alias(request.alias);
+                from.write(change)?;
             }
-            let mut edit = KeyEdit::new(store, to)?;
-            put_alias(&mut edit, request.alias);
-            edit.write(change)
-        });
-        self.counted(live, outcome)
+            put_alias(&mut to, request.alias);
+            to.write(change)
+        };
+        let outcome = live.admit(&call).and_then(|()| live.keyring.change(update));
+        live.finish(&call, outcome)
     }
 
     pub fn delete_alias(&self, alias: &str, flags: u32) -> Result<()> {
         request::check_flags("request.flags", flags, flag::DRY_RUN)?;
         names::check_alias(alias)?;
-        self.require_writable()?;
-        let live = self.live()?;
-        let outcome = live.keyring.edit(RowName::Alias(alias), |edit, _| {
+        let call = Call::new(&self.caller, Action::DeleteAlias, Some(KeyName::Alias(alias)));
+        self.edit_by(&call, RowName::Alias(alias), flags, |edit, rules, _| {
+            call.require(rules, &edit.head.key_id)?;
             edit.delete_alias(alias);
-            if flags & flag::DRY_RUN != 0 { Err(Error::DryRunOk) } else { Ok(()) }
-        });
-        self.counted(live, outcome)
+            Ok(())
+        })
     }
 
+    /// Of one key, or of all: the latter is an operation on the store.
     pub fn list_aliases(
         &self,
         key_id: Option<&str>,
         marker: &str,
         limit: usize,
+        flags: u32,
     ) -> Result<ListPage<AliasInfo>> {
+        request::check_flags("request.flags", flags, flag::DRY_RUN)?;
         let after = Marker::Aliases.row(marker)?;
-        let name = key_id.map(|key_id| self.shared.account.key_name(key_id)).transpose()?;
-        let live = self.live()?;
-        let outcome = live.keyring.epoch(monotonic_ms()).and_then(|_| {
-            let key = name.map(|name| live.keyring.by_name(name)).transpose()?;
-            let owner = key.as_ref().map(|key| &key.owner);
-            let limit = Marker::limit(limit);
-            let store = live.keyring.store();
-            let records = store.page::<AliasRecord>(Kind::Alias, owner, after.as_ref(), limit + 1)?;
-            Ok(Marker::Aliases.page_of_rows(records, limit, |record| AliasInfo {
-                alias: record.alias,
-                key_id: record.key_id,
-                created_at: record.created_at,
-            }))
-        });
-        self.counted(live, outcome)
+        let limit = Marker::limit(limit);
+        let list = |live: &Live, owner: Option<&RowId>| {
+            live.keyring.epoch(monotonic_ms())?;
+            live.keyring.store().page::<AliasRecord>(Kind::Alias, owner, after.as_ref(), limit + 1)
+        };
+        let records = match key_id {
+            None => self.on_store(Action::ListAliases, flags, |live| list(live, None)),
+            Some(key_id) => {
+                let live = self.live()?;
+                let read = |key: &Key| list(live, Some(&key.owner));
+                self.with_key(Action::ListAliases, &KeyRequest::of(key_id, flags), read)
+            }
+        }?;
+        Ok(Marker::Aliases.page_of_rows(records, limit, |record| AliasInfo {
+            alias: record.alias,
+            key_id: record.key_id,
+            created_at: record.created_at,
+        }))
     }
 
     fn check_alias_request<'a>(&self, request: &AliasRequest<'a>) -> Result<KeyName<'a>> {

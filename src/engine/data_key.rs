@@ -1,10 +1,12 @@
 //! GenerateDataKey, one and many, and random bytes.
 
+use super::call::{Call, TokenKey};
 use super::lane::{Lane, Message, Sealer};
 use super::request::{
     self, ColumnOutput, DataKeyLength, DataKeyRequest, Output, Served, VersionChoice, flag,
 };
-use super::{Kms, Live, access, rotation};
+use super::{Kms, Live, rotation, states};
+use crate::access::Action;
 use crate::crypto::secret::{self, Material};
 use crate::crypto::{blob, gcm};
 use crate::error::{Error, Result};
@@ -32,8 +34,9 @@ impl Kms {
     ) -> Result<Served> {
         let checked = self.check_data_key(request)?;
         let live = self.live()?;
-        let outcome = live.generate_one(request, &checked, out);
-        self.counted(live, outcome)
+        let call = self.data_key_call(request, &checked);
+        let outcome = live.admit(&call).and_then(|()| live.generate_one(request, &checked, &call, out));
+        live.finish(&call, outcome)
     }
 
     /// Generates `count` data keys under one version.
@@ -45,8 +48,23 @@ impl Kms {
     ) -> Result<Served> {
         let checked = self.check_data_key(request)?;
         let live = self.live()?;
-        let outcome = live.generate_many(request, &checked, count, out);
-        self.counted(live, outcome)
+        let call = self.data_key_call(request, &checked);
+        let outcome =
+            live.admit(&call).and_then(|()| live.generate_many(request, &checked, &call, count, out));
+        live.finish(&call, outcome)
+    }
+
+    #[inline]
+    fn data_key_call<'a, 't: 'a>(
+        &'a self,
+        request: &'a DataKeyRequest<'t>,
+        checked: &Checked<'a>,
+    ) -> Call<'a> {
+        Call::new(&self.caller, Action::GenerateDataKey, Some(checked.name))
+            .with_version(request.version_id)
+            .with_tokens(&request.grant_tokens)
+            .with_context(&request.aad)
+            .with_data_key_spec(checked.length.spec)
     }
 
     #[inline]
@@ -68,14 +86,13 @@ impl Kms {
                 request::MAX_RANDOM
             )));
         }
-        if flags & flag::DRY_RUN != 0 {
-            return Err(Error::DryRunOk);
-        }
-        let mut guard = self.live()?.lanes.take()?;
-        let sealer = &mut guard.lane()?.sealer;
-        sealer.wake(monotonic_ms())?;
-        let [random] = out.reserve([number_of_bytes as usize])?;
-        random.map_or(Ok(()), |random| sealer.fill_secret(random))
+        self.on_store(Action::GenerateRandom, flags, |live| {
+            let mut guard = live.lanes.take()?;
+            let sealer = &mut guard.lane()?.sealer;
+            sealer.wake(monotonic_ms())?;
+            let [random] = out.reserve([number_of_bytes as usize])?;
+            random.map_or(Ok(()), |random| sealer.fill_secret(random))
+        })
     }
 }
 
@@ -85,9 +102,10 @@ impl Live {
         &self,
         request: &DataKeyRequest<'_>,
         checked: &Checked<'_>,
+        call: &Call<'_>,
         out: &mut impl Output<3>,
     ) -> Result<Served> {
-        self.with_batch(request, checked, |batch| {
+        self.with_batch(request, checked, call, |batch| {
             let [plaintext, ciphertext, iv] = out.reserve(batch.needs)?;
             batch.seal([plaintext, ciphertext, iv])
         })
@@ -97,10 +115,11 @@ impl Live {
         &self,
         request: &DataKeyRequest<'_>,
         checked: &Checked<'_>,
+        call: &Call<'_>,
         count: usize,
         out: &mut impl ColumnOutput,
     ) -> Result<Served> {
-        self.with_batch(request, checked, |batch| {
+        self.with_batch(request, checked, call, |batch| {
             out.reserve(batch.needs)?;
             for index in 0..count {
                 // A long batch outlives its seed: fresh ones as for calls one by one.
@@ -124,20 +143,23 @@ impl Live {
         &self,
         request: &DataKeyRequest<'_>,
         checked: &Checked<'_>,
+        call: &Call<'_>,
         body: impl FnOnce(&mut DataKeyBatch<'_>) -> Result<()>,
     ) -> Result<Served> {
         let now_ms = monotonic_ms();
+        self.see_tokens(call, &[TokenKey::Named(checked.name)])?;
         let mut guard = self.lanes.take()?;
         let (lane, epoch) = self.ready(guard.lane()?, checked.name, checked.choice, now_ms)?;
-        let Lane { keys, sealer, aad, done, uses } = lane;
+        let Lane { keys, decisions, sealer, aad, done, uses } = lane;
         let key = keys.by_name(&self.keyring, checked.name, epoch)?;
-        request::check_grant_tokens(&request.grant_tokens)?;
+        let grant = decisions.permit(call, key, epoch)?;
+        self.note_key(call, key, grant);
         if checked.length.by_hsm {
             return Err(Error::InvalidKeyUsage(
                 "request.key_spec: AES_256_HSM needs a key that an HSM holds",
             ));
         }
-        let (version, material) = access::to_seal(key, checked.choice)?;
+        let (version, material) = states::to_seal(key, checked.choice)?;
         sealer.wake(now_ms)?;
         aad.clear();
         aad.extend_from_slice(&version.header);
@@ -162,6 +184,7 @@ impl Live {
         done.data_keys += sealed;
         uses.sealed(key, version, sealed, now_ms);
         let served = Served::new(key, version, sealer.request_id());
+        self.note_served(call, &served);
         if self.uses_are_due(uses, now_ms) {
             drop(guard);
             self.write_due_uses(now_ms);

@@ -2,18 +2,21 @@
 
 use zeroize::Zeroizing;
 
+use super::call::{Call, TokenKey};
 use super::list::{ListPage, Marker};
 use super::request::{self, KeyRequest, flag};
-use super::{Kms, access, names};
+use super::{Kms, names, states};
+use crate::access::{Action, Rules};
 use crate::crypto::secret::MATERIAL_SIZE;
 use crate::crypto::uuid::{self, Uuid};
 use crate::error::{Detail, Error, Result};
 use crate::keyring::{Key, KeyEdit, KeyName, XAES_256_GCM, rotation_time};
 use crate::platform::{monotonic_ms, unix_seconds};
-use crate::store::Kind;
 use crate::store::record::{
     AliasRecord, KeyRecord, KeyState, Origin, TagRecord, VersionRecord, VersionState,
 };
+use crate::store::sealed::Change;
+use crate::store::{Kind, RowName};
 
 const MAX_DESCRIPTION: usize = 8192;
 const MAX_TAGS: usize = 50;
@@ -30,6 +33,8 @@ pub struct CreateKeyRequest<'a> {
     pub origin: u32,
     pub key_uuid: &'a [u8],
     pub tags: Vec<(&'a str, &'a str)>,
+    /// None: the default policy.
+    pub policy: Option<&'a str>,
     pub flags: u32,
 }
 
@@ -99,7 +104,11 @@ impl From<&Key> for KeyInfo {
 
 impl Kms {
     pub fn create_key(&self, request: &CreateKeyRequest<'_>) -> Result<KeyInfo> {
-        request::check_flags("request.flags", request.flags, flag::DRY_RUN)?;
+        request::check_flags(
+            "request.flags",
+            request.flags,
+            flag::DRY_RUN | flag::BYPASS_POLICY_LOCKOUT_CHECK,
+        )?;
         request.key_id.map_or(Ok(()), names::check_key_id)?;
         request.alias.map_or(Ok(()), names::check_alias)?;
         check_description(request.description.unwrap_or_default())?;
@@ -116,6 +125,7 @@ impl Kms {
             Some(key_id) => key_id.to_string(),
             None => uuid::to_string(&uuid::random()?),
         };
+        let policy = self.check_policy(request.policy, &key_id, request.flags)?;
         let now = unix_seconds();
         let head = KeyRecord {
             key_uuid: key_uuid.to_vec(),
@@ -131,12 +141,13 @@ impl Kms {
             tags,
             ..KeyRecord::default()
         };
-        let outcome = live.keyring.change(|change| {
+        let call = Call::new(&self.caller, Action::CreateKey, Some(KeyName::Id(&key_id)));
+        let create = |change: &mut Change<'_>| {
             for name in [Some(KeyName::Id(&key_id)), request.alias.map(KeyName::Alias)].into_iter().flatten()
             {
                 refuse_existing(change.exists(name.row())?, name)?;
             }
-            if change.exists(crate::store::RowName::Key(&key_uuid))? {
+            if change.exists(RowName::Key(&key_uuid))? {
                 return Err(Error::AlreadyExists { what: Detail::Key, name: "of that key_uuid".into() });
             }
             let mut edit = KeyEdit::create(key_uuid, head.clone());
@@ -146,66 +157,108 @@ impl Kms {
             if let Some(alias) = request.alias {
                 edit.put_alias(AliasRecord { alias: alias.into(), key_id: key_id.clone(), created_at: now });
             }
+            if let Some(policy) = policy {
+                edit.put_policy(Some(policy));
+            }
             if request.flags & flag::DRY_RUN != 0 {
                 return Err(Error::DryRunOk);
             }
             let info = KeyInfo::from(&edit.head);
+            live.log_change(&call)?;
             edit.write(change)?;
             Ok(info)
+        };
+        let outcome = live.admit(&call).and_then(|()| {
+            call.require_root()?;
+            live.keyring.change(create)
         });
-        self.counted(live, outcome)
+        live.finish(&call, outcome)
     }
 
     pub fn describe_key(&self, request: &KeyRequest<'_>) -> Result<KeyInfo> {
         request.refuse_version()?;
-        self.with_key(request, |key| Ok(KeyInfo::from(key)))
+        self.with_key(Action::DescribeKey, request, |key| Ok(KeyInfo::from(key)))
     }
 
     /// Reads something of a key, in whatever state it is.
     pub(super) fn with_key<T>(
         &self,
+        action: Action,
         request: &KeyRequest<'_>,
         read: impl FnOnce(&Key) -> Result<T>,
     ) -> Result<T> {
         request::check_flags("request.flags", request.flags, flag::DRY_RUN)?;
         let name = self.shared.account.key_name(request.key_id)?;
         let live = self.live()?;
-        let outcome = live.keyring.epoch(monotonic_ms()).and_then(|_| {
+        let call = Call::new(&self.caller, action, Some(name))
+            .with_version(request.version_id)
+            .with_tokens(&request.grant_tokens);
+        let outcome = live.admit(&call).and_then(|()| {
+            live.keyring.epoch(monotonic_ms())?;
+            live.see_tokens(&call, &[TokenKey::Named(name)])?;
             let key = live.keyring.by_name(name)?;
-            request::check_grant_tokens(&request.grant_tokens)?;
+            let grant = call.permitted_by(&key.rules, key.id())?;
+            live.note_key(&call, &key, grant);
             let value = read(&key)?;
             if request.flags & flag::DRY_RUN != 0 { Err(Error::DryRunOk) } else { Ok(value) }
         });
-        self.counted(live, outcome)
+        live.finish(&call, outcome)
     }
 
     /// Changes one key in one transaction.
     pub(super) fn edit_key<T>(
         &self,
+        action: Action,
         request: &KeyRequest<'_>,
         mut edit: impl FnMut(&mut KeyEdit) -> Result<T>,
     ) -> Result<T> {
         request::check_flags("request.flags", request.flags, flag::DRY_RUN)?;
         let name = self.shared.account.key_name(request.key_id)?;
-        self.require_writable()?;
-        let live = self.live()?;
-        let outcome = live.keyring.edit(name.row(), |key, _| {
-            request::check_grant_tokens(&request.grant_tokens)?;
-            let value = edit(key)?;
-            if request.flags & flag::DRY_RUN != 0 { Err(Error::DryRunOk) } else { Ok(value) }
-        });
-        self.counted(live, outcome)
+        let call = Call::new(&self.caller, action, Some(name))
+            .with_version(request.version_id)
+            .with_tokens(&request.grant_tokens);
+        self.edit_by(&call, name.row(), request.flags, |key, rules, _| {
+            call.require(rules, &key.head.key_id)?;
+            edit(key)
+        })
     }
 
-    pub fn list_keys(&self, marker: &str, limit: usize) -> Result<ListPage<KeyInfo>> {
-        let after = Marker::Keys.row(marker)?;
+    /// Changes the key that a row belongs to; `edit` sees to it that the caller may do so, by the rules it is given.
+    pub(super) fn edit_by<T>(
+        &self,
+        call: &Call<'_>,
+        row: RowName<'_>,
+        flags: u32,
+        mut edit: impl FnMut(&mut KeyEdit, &Rules, &Change<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.require_writable()?;
         let live = self.live()?;
+        let mut change = || {
+            live.keyring.edit(row, |key, change| {
+                let rules = key.rules(live.keyring.store(), live.keyring.account())?;
+                live.require_tokens(call, &key.uuid, &rules)?;
+                call.note(|facts| facts.key_id = key.head.key_id.clone());
+                let value = edit(key, &rules, change)?;
+                if flags & flag::DRY_RUN != 0 {
+                    return Err(Error::DryRunOk);
+                }
+                live.log_change(call)?;
+                Ok(value)
+            })
+        };
+        let outcome = live.admit(call).and_then(|()| change());
+        live.finish(call, outcome)
+    }
+
+    pub fn list_keys(&self, marker: &str, limit: usize, flags: u32) -> Result<ListPage<KeyInfo>> {
+        request::check_flags("request.flags", flags, flag::DRY_RUN)?;
+        let after = Marker::Keys.row(marker)?;
         let limit = Marker::limit(limit);
-        let outcome = live
-            .keyring
-            .epoch(monotonic_ms())
-            .and_then(|_| live.keyring.store().page::<KeyRecord>(Kind::Key, None, after.as_ref(), limit + 1));
-        let mut page = Marker::Keys.page_of_rows(self.counted(live, outcome)?, limit, |record| record);
+        let records = self.on_store(Action::ListKeys, flags, |live| {
+            live.keyring.epoch(monotonic_ms())?;
+            live.keyring.store().page::<KeyRecord>(Kind::Key, None, after.as_ref(), limit + 1)
+        })?;
+        let mut page = Marker::Keys.page_of_rows(records, limit, |record| record);
         // A key that is gone but not removed yet is not listed.
         let now = unix_seconds();
         page.items.retain(|listed| !crate::keyring::is_deleted(&listed.item, now));
@@ -214,7 +267,7 @@ impl Kms {
 
     pub fn update_key_description(&self, key_id: &str, description: &str, flags: u32) -> Result<()> {
         check_description(description)?;
-        self.edit_key(&KeyRequest::of(key_id, flags), |edit| {
+        self.edit_key(Action::UpdateKeyDescription, &KeyRequest::of(key_id, flags), |edit| {
             refuse_pending_deletion(&edit.head)?;
             edit.head.description = description.into();
             Ok(())
@@ -222,14 +275,14 @@ impl Kms {
     }
 
     pub fn tag_key(&self, key_id: &str, tags: &[(&str, &str)], flags: u32) -> Result<()> {
-        self.edit_key(&KeyRequest::of(key_id, flags), |edit| {
+        self.edit_key(Action::TagResource, &KeyRequest::of(key_id, flags), |edit| {
             refuse_pending_deletion(&edit.head)?;
             set_tags(&mut edit.head.tags, tags)
         })
     }
 
     pub fn untag_key(&self, key_id: &str, tag_keys: &[&str], flags: u32) -> Result<()> {
-        self.edit_key(&KeyRequest::of(key_id, flags), |edit| {
+        self.edit_key(Action::UntagResource, &KeyRequest::of(key_id, flags), |edit| {
             refuse_pending_deletion(&edit.head)?;
             edit.head.tags.retain(|tag| !tag_keys.contains(&tag.key.as_str()));
             Ok(())
@@ -244,7 +297,7 @@ impl Kms {
     ) -> Result<ListPage<TagInfo>> {
         request.refuse_version()?;
         let after = Marker::Tags.index(marker)?;
-        self.with_key(request, |key| {
+        self.with_key(Action::ListResourceTags, request, |key| {
             let tags =
                 key.record.tags.iter().map(|tag| TagInfo { key: tag.key.clone(), value: tag.value.clone() });
             Ok(Marker::Tags.page_of(tags, after, limit))
@@ -342,7 +395,7 @@ pub(super) fn refuse_existing(exists: bool, name: KeyName<'_>) -> Result<()> {
 
 pub(super) fn refuse_pending_deletion(head: &KeyRecord) -> Result<()> {
     if head.state() == KeyState::PendingDeletion {
-        return Err(access::wrong_state(head, "pending deletion"));
+        return Err(states::wrong_state(head, "pending deletion"));
     }
     Ok(())
 }

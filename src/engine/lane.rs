@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
+use super::call::Decisions;
 use super::usage::{Ledger, Uses};
 use crate::crypto::blob::{self, HEADER_SIZE};
 use crate::crypto::gcm::{Gcm, IV_SIZE};
@@ -185,6 +186,7 @@ impl Drop for LaneGuard<'_> {
 /// Its parts are borrowed one by one: a call holds a key of `keys` while `sealer` works with it.
 pub struct Lane {
     pub keys: KeyMemos,
+    pub decisions: Decisions,
     pub sealer: Sealer,
     /// AAD being built; holds nothing secret.
     pub aad: Vec<u8>,
@@ -196,6 +198,7 @@ impl Lane {
     fn new(require_lock: bool, system_rng: bool) -> Result<Self> {
         Ok(Lane {
             keys: KeyMemos::new(),
+            decisions: Decisions::new(),
             sealer: Sealer::new(require_lock, system_rng)?,
             aad: Vec::new(),
             done: Counts::default(),

@@ -1,9 +1,10 @@
 //! States of keys: enable, disable, deletion; and when a key rotates by itself.
 
 use super::Kms;
-use super::access;
 use super::keys::KeyInfo;
 use super::request::{KeyRequest, RotationRequest, ScheduleRequest};
+use super::states;
+use crate::access::Action;
 use crate::error::{Error, Result};
 use crate::platform::unix_seconds;
 use crate::store::record::{KeyState, Origin};
@@ -13,17 +14,17 @@ const DEFAULT_WAITING_DAYS: u32 = 30;
 
 impl Kms {
     pub fn enable_key(&self, request: &KeyRequest<'_>) -> Result<()> {
-        self.set_state(request, KeyState::Enabled)
+        self.set_state(Action::EnableKey, request, KeyState::Enabled)
     }
 
     pub fn disable_key(&self, request: &KeyRequest<'_>) -> Result<()> {
-        self.set_state(request, KeyState::Disabled)
+        self.set_state(Action::DisableKey, request, KeyState::Disabled)
     }
 
-    fn set_state(&self, request: &KeyRequest<'_>, state: KeyState) -> Result<()> {
+    fn set_state(&self, action: Action, request: &KeyRequest<'_>, state: KeyState) -> Result<()> {
         request.refuse_version()?;
-        self.edit_key(request, |edit| {
-            access::refuse_pending(&edit.head)?;
+        self.edit_key(action, request, |edit| {
+            states::refuse_pending(&edit.head)?;
             edit.head.set_state(state);
             Ok(())
         })
@@ -32,7 +33,7 @@ impl Kms {
     pub fn schedule_key_deletion(&self, request: &ScheduleRequest<'_>) -> Result<KeyInfo> {
         request.key_request().refuse_version()?;
         let deletion_at = waiting_ends(request.waiting_days, 7)?;
-        self.edit_key(&request.key_request(), |edit| {
+        self.edit_key(Action::ScheduleKeyDeletion, &request.key_request(), |edit| {
             super::keys::refuse_pending_deletion(&edit.head)?;
             edit.head.set_state(KeyState::PendingDeletion);
             edit.head.deletion_at = deletion_at;
@@ -48,9 +49,9 @@ impl Kms {
 
     pub fn cancel_key_deletion(&self, request: &KeyRequest<'_>) -> Result<KeyInfo> {
         request.refuse_version()?;
-        self.edit_key(request, |edit| {
+        self.edit_key(Action::CancelKeyDeletion, request, |edit| {
             if edit.head.state() != KeyState::PendingDeletion {
-                return Err(access::wrong_state(&edit.head, "not pending deletion"));
+                return Err(states::wrong_state(&edit.head, "not pending deletion"));
             }
             let has_material = edit.head.origin() == Origin::Kms || edit.has_material();
             edit.head.set_state(if has_material { KeyState::Disabled } else { KeyState::PendingImport });
@@ -60,8 +61,8 @@ impl Kms {
     }
 
     pub fn set_key_rotation(&self, request: &RotationRequest<'_>) -> Result<()> {
-        self.edit_key(&request.key_request(), |edit| {
-            access::usable(&edit.head)?;
+        self.edit_key(Action::UpdateRotationPolicy, &request.key_request(), |edit| {
+            states::usable(&edit.head)?;
             if edit.head.origin() == Origin::External {
                 return Err(Error::InvalidKeyUsage("request.key_id: imported material does not rotate"));
             }

@@ -1,5 +1,6 @@
 //! Pages of lists, and the markers that lead from one to the next.
 
+use crate::crypto::hex;
 use crate::error::{Error, Result};
 use crate::store::RowId;
 
@@ -20,6 +21,14 @@ pub struct ListPage<T> {
 }
 
 impl<T> ListPage<T> {
+    pub fn try_map<U>(self, convert: impl Fn(T) -> Result<U>) -> Result<ListPage<U>> {
+        let items = self.items.into_iter().map(|Listed { item, marker }| {
+            let item = convert(item)?;
+            Ok(Listed { item, marker })
+        });
+        Ok(ListPage { items: items.collect::<Result<_>>()?, more: self.more, end: self.end })
+    }
+
     pub fn map<U>(self, convert: impl Fn(T) -> U) -> ListPage<U> {
         let items = self.items.into_iter();
         let items = items.map(|Listed { item, marker }| Listed { item: convert(item), marker }).collect();
@@ -35,6 +44,8 @@ pub enum Marker {
     Versions,
     Tags,
     Verification,
+    Grants,
+    RetirableGrants,
 }
 
 impl Marker {
@@ -45,6 +56,8 @@ impl Marker {
             Marker::Versions => 'v',
             Marker::Tags => 't',
             Marker::Verification => 'c',
+            Marker::Grants => 'g',
+            Marker::RetirableGrants => 'r',
         }
     }
 
@@ -64,16 +77,7 @@ impl Marker {
         if marker.is_empty() {
             return Ok(None);
         }
-        let hex = self.hex(marker)?;
-        let mut id = RowId::default();
-        if hex.len() != 2 * id.len() {
-            return Err(wrong());
-        }
-        for (byte, at) in id.iter_mut().zip((0..hex.len()).step_by(2)) {
-            let digits = hex.get(at..at + 2).ok_or_else(wrong)?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
-        }
-        Ok(Some(id))
+        hex::decode(self.hex(marker)?).map(Some).ok_or_else(wrong)
     }
 
     /// How many items were on the pages before.
@@ -85,8 +89,7 @@ impl Marker {
     }
 
     pub fn of_row(self, id: &RowId) -> String {
-        let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}{hex}", self.letter())
+        format!("{}{}", self.letter(), hex::encode(id))
     }
 
     /// A page of up to `limit` of the rows, which are one more if there are more.

@@ -1,5 +1,6 @@
 //! Names of keys: ids, aliases, and ARNs of either.
 
+use crate::access::Account;
 use crate::error::{Error, Result};
 use crate::keyring::KeyName;
 
@@ -9,25 +10,7 @@ const MAX_ALIAS: usize = 256;
 const MAX_REFERENCE: usize = 2048;
 const ALIAS_PREFIX: &str = "alias/";
 
-/// Whose keys they are, as ARNs say it.
-pub struct Account {
-    id: String,
-    region: String,
-}
-
 impl Account {
-    pub fn new(id: &str, region: &str) -> Self {
-        Account { id: id.to_string(), region: region.to_string() }
-    }
-
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    pub fn region(&self) -> &str {
-        &self.region
-    }
-
     /// What a request's key_id means. An ARN of another account or region names nothing here.
     pub fn key_name<'a>(&self, reference: &'a str) -> Result<KeyName<'a>> {
         if reference.is_empty() || reference.len() > MAX_REFERENCE {

@@ -2,11 +2,13 @@
 
 use subtle::ConstantTimeEq;
 
+use super::call::{Call, TokenKey};
 use super::lane::{KeyMemos, Lane};
 use super::request::{
     self, DecryptRequest, EncryptRequest, Output, ReEncryptRequest, Served, VersionChoice, flag,
 };
-use super::{Kms, Live, access};
+use super::{Kms, Live, states};
+use crate::access::Action;
 use crate::crypto::blob::{self, Blob};
 use crate::crypto::gcm;
 use crate::crypto::secret;
@@ -25,12 +27,16 @@ impl Kms {
     /// Encrypts a payload into `out`: ciphertext, IV.
     pub fn encrypt(&self, request: &EncryptRequest<'_>, out: &mut impl Output<2>) -> Result<Served> {
         request::check_flags("request.flags", request.flags, flag::INITIAL_VERSION | flag::DRY_RUN)?;
-        request::check_payload(request.plaintext)?;
+        request.check_plaintext()?;
         let choice = VersionChoice::new(request.version_id, request.flags)?;
         let name = self.shared.account.key_name(request.key_id)?;
         let live = self.live()?;
-        let outcome = live.encrypt(request, request.plaintext, name, choice, out);
-        self.counted(live, outcome)
+        let call = Call::new(&self.caller, Action::Encrypt, Some(name)).of_payload(request);
+        let outcome = live.admit(&call).and_then(|()| {
+            live.see_tokens(&call, &[TokenKey::Named(name)])?;
+            live.encrypt(request, request.plaintext, name, choice, &call, out)
+        });
+        live.finish(&call, outcome)
     }
 
     /// Decrypts a ciphertext blob into `out`: plaintext.
@@ -54,8 +60,15 @@ impl Kms {
         request::check_flags("request.flags", request.flags, flag::DRY_RUN)?;
         let name = request.key_id.map(|key_id| self.shared.account.key_name(key_id)).transpose()?;
         let live = self.live()?;
-        let outcome = live.decrypt(opens, request, name, out);
-        self.counted(live, outcome)
+        let call = Call::new(&self.caller, Action::Decrypt, name)
+            .with_tokens(&request.grant_tokens)
+            .with_context(&request.aad);
+        let outcome = live.admit(&call).and_then(|()| {
+            let blob = Blob::parse(request.ciphertext)?;
+            live.see_tokens(&call, &[source_key(name, &blob)])?;
+            live.decrypt(opens, request, &blob, name, &call, out)
+        });
+        live.finish(&call, outcome)
     }
 
     /// Decrypts a ciphertext and encrypts its plaintext anew into `out`: ciphertext, IV. Gives what served the source,
@@ -67,12 +80,17 @@ impl Kms {
     ) -> Result<(Served, Served)> {
         let ReEncryptRequest { source, destination } = request;
         request::check_flags("request.flags", destination.flags, flag::INITIAL_VERSION | flag::DRY_RUN)?;
-        let choice = VersionChoice::new(destination.version_id, destination.flags)?;
-        let source_name = source.key_id.map(|key_id| self.shared.account.key_name(key_id)).transpose()?;
-        let name = self.shared.account.key_name(destination.key_id)?;
+        let choice = VersionChoice::new(destination.version_id, destination.flags)
+            .map_err(ReEncryptRequest::of_destination)?;
+        let name_of = |key_id| self.shared.account.key_name(key_id);
+        let source_name = source.key_id.map(name_of).transpose().map_err(ReEncryptRequest::of_source)?;
+        let name = name_of(destination.key_id).map_err(ReEncryptRequest::of_destination)?;
         let live = self.live()?;
-        let outcome = live.re_encrypt(request, (source_name, name), choice, out);
-        self.counted(live, outcome)
+        let call = Call::new(&self.caller, Action::ReEncryptTo, Some(name)).of_payload(destination);
+        let outcome = live
+            .admit(&call)
+            .and_then(|()| live.re_encrypt(request, (source_name, name), choice, &call, out));
+        live.finish(&call, outcome)
     }
 }
 
@@ -83,15 +101,17 @@ impl Live {
         plaintext: &[u8],
         name: KeyName<'_>,
         choice: VersionChoice<'_>,
+        call: &Call<'_>,
         out: &mut impl Output<2>,
     ) -> Result<Served> {
         let now_ms = monotonic_ms();
         let mut guard = self.lanes.take()?;
         let (lane, epoch) = self.ready(guard.lane()?, name, choice, now_ms)?;
-        let Lane { keys, sealer, aad, done, uses } = lane;
+        let Lane { keys, decisions, sealer, aad, done, uses } = lane;
         let key = keys.by_name(&self.keyring, name, epoch)?;
-        request::check_grant_tokens(&request.grant_tokens)?;
-        let (version, material) = access::to_seal(key, choice)?;
+        let grant = decisions.permit(call, key, epoch)?;
+        self.note_key(call, key, grant);
+        let (version, material) = states::to_seal(key, choice)?;
         sealer.wake(now_ms)?;
         if request.flags & flag::DRY_RUN != 0 {
             return Err(Error::DryRunOk);
@@ -109,6 +129,7 @@ impl Live {
         done.encrypted += 1;
         uses.sealed(key, version, 1, now_ms);
         let served = Served::new(key, version, sealer.request_id());
+        self.note_served(call, &served);
         if self.uses_are_due(uses, now_ms) {
             drop(guard);
             self.write_due_uses(now_ms);
@@ -121,16 +142,22 @@ impl Live {
         &self,
         opens: Opens,
         request: &DecryptRequest<'_>,
+        blob: &Blob<'_>,
         name: Option<KeyName<'_>>,
+        call: &Call<'_>,
         out: &mut impl Output<1>,
     ) -> Result<Served> {
-        let blob = Blob::parse(request.ciphertext)?;
         let now_ms = monotonic_ms();
         let epoch = self.keyring.epoch(now_ms)?;
         let mut guard = self.lanes.take()?;
-        let Lane { keys, sealer, aad, done, uses } = guard.lane()?;
-        let key = self.key_to_open(keys, request, name, &blob, epoch)?;
-        let (version, material) = access::to_open(key, blob.header.version)?;
+        let Lane { keys, decisions, sealer, aad, done, uses } = guard.lane()?;
+        let key = self.key_to_open(keys, name, blob, epoch)?;
+        let grant = decisions.permit(call, key, epoch)?;
+        self.note_key(call, key, grant);
+        if key.uuid != blob.header.key_uuid {
+            return Err(Error::IncorrectKey("request.key_id".into()));
+        }
+        let (version, material) = states::to_open(key, blob.header.version)?;
         if opens == Opens::Initial
             && key.initial().is_none_or(|initial| initial.record.number != version.record.number)
         {
@@ -160,6 +187,7 @@ impl Live {
         done.decrypted += 1;
         uses.opened(key, version, now_ms);
         let served = Served::new(key, version, sealer.request_id());
+        self.note_served(call, &served);
         if self.uses_are_due(uses, now_ms) {
             drop(guard);
             self.write_due_uses(now_ms);
@@ -167,24 +195,21 @@ impl Live {
         Ok(served)
     }
 
-    /// The key that a request names, or the one that the blob says. Who names another learns nothing of the blob's.
+    /// The key that a request names, or the one that the blob says. If they differ, the blob's is not looked up.
     fn key_to_open<'a>(
         &self,
         keys: &'a mut KeyMemos,
-        request: &DecryptRequest<'_>,
         name: Option<KeyName<'_>>,
         blob: &Blob<'_>,
         epoch: u64,
     ) -> Result<&'a Key> {
-        let key = match name {
-            Some(name) => keys.by_name(&self.keyring, name, epoch)?,
+        match name {
+            Some(name) => keys.by_name(&self.keyring, name, epoch),
             None => {
                 let key = keys.by_uuid(&self.keyring, &blob.header.key_uuid, epoch)?;
-                key.ok_or_else(|| Error::not_found(Detail::Key, "of the ciphertext"))?
+                key.ok_or_else(|| Error::not_found(Detail::Key, "of the ciphertext"))
             }
-        };
-        request::check_grant_tokens(&request.grant_tokens)?;
-        if key.uuid == blob.header.key_uuid { Ok(key) } else { Err(Error::IncorrectKey) }
+        }
     }
 
     /// Opens the source into memory of the library, seals it for the destination, and wipes it.
@@ -193,14 +218,28 @@ impl Live {
         request: &ReEncryptRequest<'_>,
         names: (Option<KeyName<'_>>, KeyName<'_>),
         choice: VersionChoice<'_>,
+        call: &Call<'_>,
         out: &mut impl Output<2>,
     ) -> Result<(Served, Served)> {
         let ReEncryptRequest { source, destination } = request;
-        let len = Blob::parse(source.ciphertext)?.ciphertext.len();
-        let mut plaintext = Scratch(vec![0; len]);
-        let opened = self.decrypt(Opens::Every, source, names.0, &mut plaintext)?;
-        Ok((opened, self.encrypt(destination, &plaintext.0, names.1, choice, out)?))
+        let blob = Blob::parse(source.ciphertext)?;
+        // One list of tokens serves both sides.
+        self.see_tokens(call, &[source_key(names.0, &blob), TokenKey::Named(names.1)])?;
+        let from = Call::new(call.caller, Action::ReEncryptFrom, names.0).with_context(&source.aad);
+        let mut plaintext = Scratch(vec![0; blob.ciphertext.len()]);
+        let opened = self.decrypt(Opens::Every, source, &blob, names.0, &from, &mut plaintext);
+        if self.audit.is_some() {
+            let source_key = from.with_facts(|facts| facts.key_id.clone());
+            call.note(|facts| facts.source_key = source_key);
+        }
+        let opened = opened.map_err(ReEncryptRequest::of_source)?;
+        Ok((opened, self.encrypt(destination, &plaintext.0, names.1, choice, call, out)?))
     }
+}
+
+/// The key that the source of a re-encryption or a decryption is of.
+fn source_key<'a>(name: Option<KeyName<'a>>, blob: &'a Blob<'_>) -> TokenKey<'a> {
+    name.map_or(TokenKey::Of(&blob.header.key_uuid), TokenKey::Named)
 }
 
 /// A plaintext that nobody outside sees.

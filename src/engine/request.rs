@@ -13,6 +13,7 @@ pub mod flag {
     pub const SKIP_PLAINTEXT: u32 = c::KMS_SKIP_PLAINTEXT;
     pub const INITIAL_VERSION: u32 = c::KMS_INITIAL_VERSION;
     pub const DRY_RUN: u32 = c::KMS_DRY_RUN;
+    pub const BYPASS_POLICY_LOCKOUT_CHECK: u32 = c::KMS_BYPASS_POLICY_LOCKOUT_CHECK;
     pub const OPEN_CREATE: u32 = c::KMS_OPEN_CREATE;
     pub const OPEN_READ_ONLY: u32 = c::KMS_OPEN_READ_ONLY;
     pub const OPEN_REQUIRE_LOCKED_MEMORY: u32 = c::KMS_OPEN_REQUIRE_LOCKED_MEMORY;
@@ -41,6 +42,19 @@ pub struct EncryptRequest<'a> {
     pub flags: u32,
 }
 
+impl EncryptRequest<'_> {
+    pub fn check_plaintext(&self) -> Result<()> {
+        if self.plaintext.len() > blob::MAX_PLAINTEXT {
+            return Err(Error::argument(format!(
+                "request.plaintext: has {} bytes, at most {} are allowed; encrypt more with a data key",
+                self.plaintext.len(),
+                blob::MAX_PLAINTEXT
+            )));
+        }
+        Ok(())
+    }
+}
+
 pub struct DecryptRequest<'a> {
     pub ciphertext: &'a [u8],
     pub iv: &'a [u8],
@@ -54,6 +68,18 @@ pub struct ReEncryptRequest<'a> {
     pub source: DecryptRequest<'a>,
     /// Its plaintext is the source's.
     pub destination: EncryptRequest<'a>,
+}
+
+impl ReEncryptRequest<'_> {
+    /// An error of a check that names a field of `source` as other requests have it.
+    pub fn of_source(error: Error) -> Error {
+        error.renamed("request.", "request.source_")
+    }
+
+    /// The same for `destination`.
+    pub fn of_destination(error: Error) -> Error {
+        error.renamed("request.", "request.destination_")
+    }
 }
 
 /// A request on one key, or on one version of it.
@@ -156,16 +182,18 @@ pub struct DataKeyLength {
     pub bytes: usize,
     /// Asked to be generated inside an HSM.
     pub by_hsm: bool,
+    /// As kms:DataKeySpec has it; None for a number of bytes.
+    pub spec: Option<&'static str>,
 }
 
 impl DataKeyLength {
     pub fn new(key_spec: u32, number_of_bytes: u32) -> Result<Self> {
-        let (bytes, by_hsm) = match (key_spec, number_of_bytes) {
-            (0 | 3, 0) => (32, false),
-            (0, 1..=MAX_DATA_KEY) => (number_of_bytes, false),
-            (1, 0) => (16, false),
-            (2, 0) => (24, false),
-            (4, 0) => (32, true),
+        let (bytes, spec) = match (key_spec, number_of_bytes) {
+            (0 | 3, 0) => (32, Some("AES_256")),
+            (0, 1..=MAX_DATA_KEY) => (number_of_bytes, None),
+            (1, 0) => (16, Some("AES_128")),
+            (2, 0) => (24, Some("AES_192")),
+            (4, 0) => (32, Some("AES_256_HSM")),
             (0, _) => {
                 return Err(Error::argument(format!(
                     "request.number_of_bytes: is {number_of_bytes}, expected 1 to {MAX_DATA_KEY}"
@@ -178,7 +206,7 @@ impl DataKeyLength {
             }
             _ => return Err(Error::argument(format!("request.key_spec: {key_spec} is unknown"))),
         };
-        Ok(DataKeyLength { bytes: bytes as usize, by_hsm })
+        Ok(DataKeyLength { bytes: bytes as usize, by_hsm: key_spec == 4, spec })
     }
 }
 
@@ -189,22 +217,6 @@ pub fn check_flags(name: &'static str, flags: u32, known: u32) -> Result<()> {
             Err(Error::argument(format!("{name}: {unknown:#x} is unknown, or not for this operation")))
         }
     }
-}
-
-pub fn check_payload(plaintext: &[u8]) -> Result<()> {
-    if plaintext.len() > blob::MAX_PLAINTEXT {
-        return Err(Error::argument(format!(
-            "request.plaintext: has {} bytes, at most {} are allowed; encrypt more with a data key",
-            plaintext.len(),
-            blob::MAX_PLAINTEXT
-        )));
-    }
-    Ok(())
-}
-
-/// Until this store issues grants, it has issued no token.
-pub fn check_grant_tokens(tokens: &GrantTokens<'_>) -> Result<()> {
-    if tokens.is_empty() { Ok(()) } else { Err(Error::InvalidGrantToken) }
 }
 
 /// Memory of the caller for N outputs.

@@ -3,9 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use super::Live;
+use super::call::Call;
 use super::request::VersionChoice;
+use crate::access::{Action, Principal};
 use crate::error::Error;
-use crate::keyring::{Key, rotation_time};
+use crate::keyring::{Key, KeyName, rotation_time};
 use crate::platform::unix_seconds;
 use crate::store::RowName;
 use crate::store::record::KeyState;
@@ -34,14 +36,20 @@ impl Live {
             return;
         }
         let Ok(_alone) = self.rotating.try_lock() else { return };
+        let library = Principal::library();
+        let call = Call::new(&library, Action::RotateKeyOnDemand, Some(KeyName::Id(key.id())));
         let used_up = key.record.rotate_after_uses != 0 && is_used_up(key);
-        let _ = self.keyring.edit(RowName::Key(&key.uuid), |edit, _| {
+        let outcome = self.keyring.edit(RowName::Key(&key.uuid), |edit, _| {
             let in_time = rotation_time(&edit.head).is_none_or(|at| unix_seconds() < at);
             let another_did = edit.head.primary_version != key.record.primary_version;
             if another_did || (in_time && !used_up) || edit.head.state() != KeyState::Enabled {
                 return Err(Error::DryRunOk);
             }
-            super::versions::rotate(edit, true).map(|_| ())
+            super::versions::rotate(edit, true)?;
+            self.log_change(&call)
         });
+        if call.logged.get().is_some() {
+            let _ = self.finish(&call, outcome);
+        }
     }
 }

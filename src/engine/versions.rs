@@ -7,7 +7,8 @@ use super::keys::{add_version, new_version};
 use super::lifecycle::waiting_ends;
 use super::list::{ListPage, Marker};
 use super::request::{ImportRequest, KeyRequest, ScheduleRequest};
-use super::{Kms, access};
+use super::{Kms, states};
+use crate::access::Action;
 use crate::crypto::secret::MATERIAL_SIZE;
 use crate::crypto::xaes;
 use crate::error::{Detail, Error, Result};
@@ -57,8 +58,8 @@ impl VersionInfo {
 impl Kms {
     pub fn rotate_key(&self, request: &KeyRequest<'_>) -> Result<VersionInfo> {
         request.refuse_version()?;
-        self.edit_key(request, |edit| {
-            access::usable(&edit.head)?;
+        self.edit_key(Action::RotateKeyOnDemand, request, |edit| {
+            states::usable(&edit.head)?;
             let version = rotate(edit, false)?;
             Ok(VersionInfo::new(&edit.head, &version, VersionUsage::default()))
         })
@@ -66,10 +67,10 @@ impl Kms {
 
     pub fn set_primary_version(&self, request: &KeyRequest<'_>) -> Result<()> {
         let version_id = request.require_version()?;
-        self.edit_key(request, |edit| {
-            access::usable(&edit.head)?;
+        self.edit_key(Action::SetPrimaryVersion, request, |edit| {
+            states::usable(&edit.head)?;
             let version = find(edit, version_id)?.clone();
-            access::version_usable(&version)?;
+            states::version_usable(&version)?;
             edit.head.primary_version = version.number;
             edit.head.primary_version_id = version.version_id;
             Ok(())
@@ -77,12 +78,12 @@ impl Kms {
     }
 
     pub fn describe_key_version(&self, request: &KeyRequest<'_>) -> Result<VersionInfo> {
-        self.with_key(request, |key| {
+        self.with_key(Action::DescribeKeyVersion, request, |key| {
             let version = match request.version_id {
                 Some(version_id) => key.version_by_id(version_id),
                 None => key.primary(),
             };
-            let missing = || access::no_version(key.id(), request.version_id.unwrap_or("primary"));
+            let missing = || states::no_version(key.id(), request.version_id.unwrap_or("primary"));
             version.map(|version| VersionInfo::of(key, version)).ok_or_else(missing)
         })
     }
@@ -95,7 +96,7 @@ impl Kms {
     ) -> Result<ListPage<VersionInfo>> {
         request.refuse_version()?;
         let after = Marker::Versions.index(marker)?;
-        self.with_key(request, |key| {
+        self.with_key(Action::ListKeyVersions, request, |key| {
             let versions = key.versions().iter().map(|version| VersionInfo::of(key, version));
             Ok(Marker::Versions.page_of(versions, after, limit))
         })
@@ -105,10 +106,10 @@ impl Kms {
         let key_request = request.key_request();
         let version_id = key_request.require_version()?;
         let destruction_at = waiting_ends(request.waiting_days, LEAST_DESTRUCTION_DAYS)?;
-        self.edit_key(&key_request, |edit| {
-            access::refuse_pending(&edit.head)?;
+        self.edit_key(Action::ScheduleVersionDestruction, &key_request, |edit| {
+            states::refuse_pending(&edit.head)?;
             let version = find(edit, version_id)?;
-            access::version_usable(version)?;
+            states::version_usable(version)?;
             version.set_state(VersionState::PendingDestruction);
             version.destruction_at = destruction_at;
             let version = version.clone();
@@ -122,8 +123,8 @@ impl Kms {
 
     pub fn cancel_version_destruction(&self, request: &KeyRequest<'_>) -> Result<()> {
         let version_id = request.require_version()?;
-        self.edit_key(request, |edit| {
-            access::refuse_pending(&edit.head)?;
+        self.edit_key(Action::CancelVersionDestruction, request, |edit| {
+            states::refuse_pending(&edit.head)?;
             let version = find(edit, version_id)?;
             if version.state() != VersionState::PendingDestruction {
                 let message = format!("key version {version_id:?} is not scheduled for destruction");
@@ -146,7 +147,7 @@ impl Kms {
             return Err(Error::argument("request.expires_at: is in the past"));
         }
         let commitment = xaes::commitment(material);
-        self.edit_key(&request.key_request(), |edit| {
+        self.edit_key(Action::ImportKeyMaterial, &request.key_request(), |edit| {
             require_imported(&edit.head)?;
             super::keys::refuse_pending_deletion(&edit.head)?;
             let known = edit.head.material_commitment.as_slice();
@@ -178,7 +179,7 @@ impl Kms {
 
     pub fn delete_imported_key_material(&self, request: &KeyRequest<'_>) -> Result<()> {
         request.refuse_version()?;
-        self.edit_key(request, |edit| {
+        self.edit_key(Action::DeleteImportedKeyMaterial, request, |edit| {
             require_imported(&edit.head)?;
             super::keys::refuse_pending_deletion(&edit.head)?;
             let numbers: Vec<u32> = edit.versions().iter().map(|version| version.number).collect();
@@ -209,6 +210,6 @@ fn require_imported(head: &KeyRecord) -> Result<()> {
 }
 
 fn find<'a>(edit: &'a mut KeyEdit, version_id: &str) -> Result<&'a mut VersionRecord> {
-    let missing = access::no_version(&edit.head.key_id, version_id);
+    let missing = states::no_version(&edit.head.key_id, version_id);
     edit.version_by_id(version_id).ok_or(missing)
 }

@@ -54,14 +54,17 @@ pub fn next(record: &KeyRecord, versions: &[VersionRecord]) -> i64 {
 impl Keyring {
     /// Removes what is due of a key, if anything is.
     pub fn remove_due(&self, uuid: &Uuid) -> Result<()> {
-        let removed = self.change(|change| {
+        if self.remove_due_rows(uuid)? { self.store().scrub() } else { Ok(()) }
+    }
+
+    fn remove_due_rows(&self, uuid: &Uuid) -> Result<bool> {
+        self.change(|change| {
             let now = unix_seconds();
             let family = change.family(RowName::Key(uuid))?;
             let Some(family) = family.filter(|family| is_due(&family.head, now)) else { return Ok(false) };
             self.remove_due_of(change, family, now)?;
             Ok(true)
-        })?;
-        if removed { self.store().scrub() } else { Ok(()) }
+        })
     }
 
     fn remove_due_of(&self, change: &mut Change<'_>, family: Family, now: i64) -> Result<()> {
@@ -84,13 +87,15 @@ impl Keyring {
         loop {
             let page = self.store().page::<KeyRecord>(Kind::Key, None, after.as_ref(), PAGE)?;
             for (_, record) in page.iter().filter(|(_, record)| is_due(record, now)) {
-                self.remove_due(&super::uuid_of(record)?)?;
+                self.remove_due_rows(&super::uuid_of(record)?)?;
             }
             after = page.last().map(|(id, _)| *id);
             if page.len() < PAGE {
                 break;
             }
         }
+        // Before the store is told that nothing is due: whoever removed the rows may not have come as far as this.
+        self.store().scrub()?;
         self.change(|change| {
             let next = change.earliest_due()?;
             change.set_next_due_at(next);

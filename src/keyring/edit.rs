@@ -3,11 +3,14 @@
 use prost::Message;
 use zeroize::Zeroizing;
 
-use super::{due, key};
+use super::{due, key, rules};
+use crate::access::{Account, Grant, Rules};
 use crate::crypto::secret::MATERIAL_SIZE;
 use crate::crypto::uuid::Uuid;
 use crate::error::{Error, Result};
-use crate::store::record::{AliasRecord, KeyRecord, KeyState, UsageRecord, VersionRecord, VersionState};
+use crate::store::record::{
+    AliasRecord, KeyRecord, KeyState, PolicyRecord, UsageRecord, VersionRecord, VersionState,
+};
 use crate::store::sealed::{Change, Family, NewRow, SealedStore};
 use crate::store::{Kind, RowName};
 
@@ -29,11 +32,15 @@ enum Written {
     Version(u32),
     Material(u32, Zeroizing<[u8; MATERIAL_SIZE]>),
     Usage,
+    Policy(String),
+    Grant(Grant),
 }
 
 enum Deleted {
     Alias(String),
     Material(u32),
+    Policy,
+    Grant(String),
 }
 
 impl KeyEdit {
@@ -106,6 +113,27 @@ impl KeyEdit {
         self.deleted.push(Deleted::Alias(alias.to_string()));
     }
 
+    /// The rules on it, as this transaction sees them.
+    pub fn rules(&self, store: &SealedStore, account: &Account) -> Result<Rules> {
+        self.family.as_ref().map_or(Ok(Rules::default()), |family| rules::rules_of(store, family, account))
+    }
+
+    /// None: the default policy.
+    pub fn put_policy(&mut self, text: Option<&str>) {
+        match text {
+            Some(text) => self.written.push(Written::Policy(text.to_string())),
+            None => self.deleted.push(Deleted::Policy),
+        }
+    }
+
+    pub fn put_grant(&mut self, grant: Grant) {
+        self.written.push(Written::Grant(grant));
+    }
+
+    pub fn delete_grant(&mut self, grant_id: &str) {
+        self.deleted.push(Deleted::Grant(grant_id.to_string()));
+    }
+
     pub fn put_usage(&mut self) {
         self.written.push(Written::Usage);
     }
@@ -145,6 +173,13 @@ impl KeyEdit {
                 }
                 Written::Material(number, material) => (RowName::Material(&uuid, *number), material.to_vec()),
                 Written::Usage => (RowName::Usage(&uuid), self.usage.encode_to_vec()),
+                Written::Policy(text) => {
+                    (RowName::Policy(&uuid), PolicyRecord { text: text.clone() }.encode_to_vec())
+                }
+                Written::Grant(grant) => {
+                    let record = rules::grant_record(grant, &self.head.key_id);
+                    (RowName::Grant(&grant.grant_id), record.encode_to_vec())
+                }
             };
             let plaintext = Zeroizing::new(plaintext);
             // What was edited twice is written once, as it is now.
@@ -158,6 +193,8 @@ impl KeyEdit {
             .map(|deleted| match deleted {
                 Deleted::Alias(alias) => RowName::Alias(alias),
                 Deleted::Material(number) => RowName::Material(&uuid, *number),
+                Deleted::Policy => RowName::Policy(&uuid),
+                Deleted::Grant(grant_id) => RowName::Grant(grant_id),
             })
             .collect();
         let rows: Vec<NewRow<'_>> =

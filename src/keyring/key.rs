@@ -5,6 +5,8 @@ use std::sync::atomic::AtomicU64;
 
 use super::KeyName;
 use super::due;
+use super::rules::rules_of;
+use crate::access::{Account, Rules};
 use crate::crypto::blob::{HEADER_SIZE, Header};
 use crate::crypto::secret::{Material, MaterialSlab};
 use crate::crypto::uuid::Uuid;
@@ -32,6 +34,8 @@ pub struct Key {
     versions: Vec<KeyVersion>,
     /// Sorted.
     aliases: Vec<String>,
+    /// Who may use it.
+    pub rules: Rules,
 }
 
 pub struct KeyVersion {
@@ -50,6 +54,7 @@ impl Key {
     /// Unseals a family whose sums were verified. `unwritten` finds the counters of limited versions.
     pub fn from_family(
         store: &SealedStore,
+        account: &Account,
         family: &Family,
         slab: &Arc<MaterialSlab>,
         unwritten: impl Fn(Uuid, u32) -> Arc<AtomicU64>,
@@ -86,7 +91,8 @@ impl Key {
             let seconds = u64::try_from(at.saturating_sub(unix_seconds())).unwrap_or(0);
             monotonic_ms().saturating_add(seconds.saturating_mul(1000))
         });
-        Ok(Key { uuid, owner: family.owner, record, rotate_at_ms, versions, aliases })
+        let rules = rules_of(store, family, account)?;
+        Ok(Key { uuid, owner: family.owner, record, rotate_at_ms, versions, aliases, rules })
     }
 
     pub fn id(&self) -> &str {

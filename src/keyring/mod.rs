@@ -8,6 +8,7 @@
 mod due;
 mod edit;
 mod key;
+mod rules;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +20,10 @@ use quick_cache::sync::Cache;
 pub use due::is_deleted;
 pub use edit::KeyEdit;
 pub use key::{Key, KeyVersion, XAES_256_GCM, rotation_time, uuid_of};
+pub use rules::{grant_of, policy_text};
 
+use crate::access::Account;
+use crate::audit::Mac;
 use crate::crypto::secret::MaterialSlab;
 use crate::crypto::uuid::Uuid;
 use crate::error::{Detail, Error, Result};
@@ -76,6 +80,7 @@ pub struct KeyringSettings {
 
 pub struct Keyring {
     store: SealedStore,
+    account: Account,
     slab: Arc<MaterialSlab>,
     keys: Cache<Uuid, Arc<Key>>,
     /// Ids and aliases; what a name leads to is believed only if the key still answers to it.
@@ -100,12 +105,13 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    pub fn new(store: SealedStore, settings: &KeyringSettings) -> Self {
+    pub fn new(store: SealedStore, account: &Account, settings: &KeyringSettings) -> Self {
         let KeyringSettings { max_staleness_ms, timeout, require_lock, read_only } = *settings;
         let now = platform::monotonic_ms();
         Keyring {
             revision: Mutex::new(store.seen_revision()),
             store,
+            account: account.clone(),
             slab: MaterialSlab::new(require_lock),
             keys: Cache::new(CACHE_CAPACITY),
             names: Cache::new(CACHE_CAPACITY),
@@ -125,6 +131,10 @@ impl Keyring {
 
     pub fn store(&self) -> &SealedStore {
         &self.store
+    }
+
+    pub fn account(&self) -> &Account {
+        &self.account
     }
 
     /// Keys cached now, keys loaded and refreshes made so far.
@@ -180,6 +190,13 @@ impl Keyring {
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    /// Asks the store for its revision now, however fresh what is cached may be.
+    pub fn ask_now(&self) -> Result<()> {
+        let now_ms = platform::monotonic_ms();
+        self.refresh_at.store(now_ms, Ordering::Release);
+        self.refresh(now_ms)
     }
 
     fn believe_from(&self, asked_at_ms: u64) {
@@ -266,7 +283,7 @@ impl Keyring {
             if due::is_deleted(&family.head, now) {
                 return Ok(None);
             }
-            let key = Key::from_family(&self.store, &family, &self.slab, |uuid, version| {
+            let key = Key::from_family(&self.store, &self.account, &family, &self.slab, |uuid, version| {
                 self.unwritten(uuid, version)
             })?;
             let key = Arc::new(key);
@@ -304,7 +321,10 @@ impl Keyring {
         };
         let mut known = self.revision.lock().unwrap_or_else(PoisonError::into_inner);
         if changed.revision > *known {
-            self.forget_since(*known, changed.removal_revision)?;
+            // The change is made: that the store cannot say just now what else has changed is no failure of it.
+            if self.forget_since(*known, changed.removal_revision).is_err() {
+                self.forget_where(|_| true);
+            }
             *known = changed.revision;
         }
         Ok(changed.value)
@@ -338,10 +358,16 @@ impl Keyring {
     }
 
     /// Gives the store a new root key, while nobody reads by the old one.
-    pub fn rekey(&self, root: &RootKeySource<'_>, require_lock: bool, dry_run: bool) -> Result<()> {
+    pub fn rekey(
+        &self,
+        root: &RootKeySource<'_>,
+        require_lock: bool,
+        progress: &mut dyn FnMut(u64, u64),
+        before_commit: &mut dyn FnMut(Mac<'_>) -> Result<()>,
+    ) -> Result<()> {
         let mut known = self.revision.lock().unwrap_or_else(PoisonError::into_inner);
         let _alone = self.names_hold.write().unwrap_or_else(PoisonError::into_inner);
-        self.store.rekey(root, require_lock, dry_run)?;
+        self.store.rekey(root, require_lock, progress, before_commit)?;
         *known = self.store.seen_revision();
         self.forget_where(|_| true);
         Ok(())

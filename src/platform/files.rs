@@ -32,6 +32,15 @@ pub fn open_private(path: &Path) -> io::Result<Option<File>> {
     Ok((metadata.is_file() && owner_is_right && private).then_some(file))
 }
 
+/// Returns when the file's content is on the disk.
+pub fn sync(path: &Path) -> io::Result<()> {
+    #[cfg(feature = "test-hooks")]
+    if let Some((_, sync)) = crate::test_hooks::file_system() {
+        return sync(path);
+    }
+    File::open(path)?.sync_all()
+}
+
 /// Which file is at a path, and what changes whenever it is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FileState {

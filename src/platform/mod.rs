@@ -12,7 +12,7 @@ pub mod sqlite;
 
 pub use clock::{monotonic_ms, unix_seconds};
 pub use cpu::{clear_vector_registers, random_u64};
-pub use files::{FileState, create_private, open_private};
+pub use files::{FileState, create_private, open_private, sync};
 pub use fork::{ForkLocal, fork_generation};
 pub use memory::{Inherit, MemoryReport, Pages, memory_report};
 

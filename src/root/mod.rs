@@ -7,6 +7,7 @@ mod passphrase;
 mod uri;
 
 pub use passphrase::Argon2Params;
+pub use uri::decode as decode_key;
 
 use crate::crypto::secret::{MATERIAL_SIZE, SecretBox};
 use crate::error::{Error, Result};

@@ -60,8 +60,8 @@ pub fn read_env(name: &str, out: &mut [u8; MATERIAL_SIZE]) -> Result<()> {
     })
 }
 
-/// 32 raw bytes where allowed, or their hex or base64 (standard or URL-safe), white space around them ignored.
-fn decode(content: &[u8], allow_raw: bool, out: &mut [u8; MATERIAL_SIZE]) -> Option<()> {
+/// The bytes of a key: 32 raw ones where allowed, or their hex or base64 (standard or URL-safe), white space around them ignored.
+pub fn decode(content: &[u8], allow_raw: bool, out: &mut [u8; MATERIAL_SIZE]) -> Option<()> {
     if allow_raw && content.len() == MATERIAL_SIZE {
         out.copy_from_slice(content);
         return Some(());

@@ -16,16 +16,20 @@ use crate::root::RootSecret;
 const SEAL_FORMAT: u8 = 1;
 const SEAL_OVERHEAD: usize = 1 + NONCE_SIZE + TAG_SIZE;
 
+/// What each key of a store is derived for (HKDF's info; docs/format.md).
+const LABELS: [&[u8]; 5] =
+    [b"libkms/1 seal", b"libkms/1 index", b"libkms/1 sum", b"libkms/1 grant token", b"libkms/1 audit"];
+
 /// The keys of one store. They outlive a fork: a child goes on with them.
 pub struct StoreKeys {
     pub store_id: Uuid,
-    keys: SecretBox<[[u8; 32]; 3]>,
+    keys: SecretBox<[[u8; 32]; LABELS.len()]>,
 }
 
 impl StoreKeys {
     pub fn new(store_id: Uuid, root: &RootSecret, require_lock: bool) -> Result<Self> {
-        let mut keys = SecretBox::new([[0; 32]; 3], Inherit::Copy, require_lock)?;
-        for (key, label) in keys.iter_mut().zip([&b"libkms/1 seal"[..], b"libkms/1 index", b"libkms/1 sum"]) {
+        let mut keys = SecretBox::new([[0; 32]; LABELS.len()], Inherit::Copy, require_lock)?;
+        for (key, label) in keys.iter_mut().zip(LABELS) {
             kdf::derive(root, &store_id, &[label], key);
         }
         Ok(StoreKeys { store_id, keys })
@@ -43,12 +47,24 @@ impl StoreKeys {
         &self.keys[2]
     }
 
+    /// Authenticates a grant token.
+    pub fn token_mac(&self, bytes: &[u8]) -> [u8; 32] {
+        kdf::mac(&self.keys[3], &[bytes])
+    }
+
+    /// Authenticates a state of the audit log.
+    pub fn audit_mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        kdf::mac(&self.keys[4], parts)
+    }
+
     pub fn row_id(&self, name: RowName<'_>) -> RowId {
         let kind = (name.kind() as u16).to_be_bytes();
         let mac = |parts: &[&[u8]]| kdf::mac(self.index_key(), parts);
         match name {
-            RowName::Key(uuid) | RowName::Usage(uuid) => mac(&[&kind, uuid]),
-            RowName::KeyName(text) | RowName::Alias(text) => mac(&[&kind, text.as_bytes()]),
+            RowName::Key(uuid) | RowName::Usage(uuid) | RowName::Policy(uuid) => mac(&[&kind, uuid]),
+            RowName::KeyName(text) | RowName::Alias(text) | RowName::Grant(text) => {
+                mac(&[&kind, text.as_bytes()])
+            }
             RowName::Version(uuid, number) | RowName::Material(uuid, number) => {
                 mac(&[&kind, uuid, &number.to_be_bytes()])
             }

@@ -38,11 +38,23 @@ pub enum Kind {
     Material = 6,
     /// How often a key's versions were used.
     Usage = 7,
+    /// A key's policy, if it has one of its own.
+    Policy = 8,
+    Grant = 9,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 7] =
-        [Kind::Store, Kind::Key, Kind::KeyName, Kind::Alias, Kind::Version, Kind::Material, Kind::Usage];
+    pub const ALL: [Kind; 9] = [
+        Kind::Store,
+        Kind::Key,
+        Kind::KeyName,
+        Kind::Alias,
+        Kind::Version,
+        Kind::Material,
+        Kind::Usage,
+        Kind::Policy,
+        Kind::Grant,
+    ];
 
     fn from_number(number: i64) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| *kind as i64 == number)
@@ -58,6 +70,9 @@ pub enum RowName<'a> {
     Version(&'a Uuid, u32),
     Material(&'a Uuid, u32),
     Usage(&'a Uuid),
+    Policy(&'a Uuid),
+    /// By the grant's id.
+    Grant(&'a str),
 }
 
 impl RowName<'_> {
@@ -69,6 +84,8 @@ impl RowName<'_> {
             RowName::Version(..) => Kind::Version,
             RowName::Material(..) => Kind::Material,
             RowName::Usage(_) => Kind::Usage,
+            RowName::Policy(_) => Kind::Policy,
+            RowName::Grant(_) => Kind::Grant,
         }
     }
 }
@@ -155,6 +172,13 @@ pub struct StoreOptions {
 pub fn open(uri: &str, options: &StoreOptions) -> Result<Box<dyn Store>> {
     if uri == "memory:" {
         return Ok(Box::new(memory::MemoryStore::new()));
+    }
+    if uri.starts_with("sqlite://") {
+        // Others write relative paths so. Taken as it is, it would be a file in the root folder.
+        return Err(Error::argument(
+            "options.store: \"sqlite://...\" is not a form of it; write \"sqlite:PATH\", \"sqlite:keys.db\" or \
+             \"sqlite:/folder/keys.db\"",
+        ));
     }
     if let Some(path) = uri.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
         return Ok(Box::new(sqlite::SqliteStore::open(path, options)?));

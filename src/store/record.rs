@@ -93,6 +93,7 @@ pub struct KeyRecord {
     pub due_at: i64,
 }
 
+/// A tag of a key, or a pair of an encryption context.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct TagRecord {
     #[prost(string, tag = "1")]
@@ -149,6 +150,50 @@ pub struct VersionRecord {
     /// A rotation that was due made it, rather than a caller.
     #[prost(bool, tag = "7")]
     pub rotated_by_itself: bool,
+}
+
+/// A Policy row.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct PolicyRecord {
+    /// JSON, as it was put.
+    #[prost(string, tag = "1")]
+    pub text: String,
+}
+
+/// A Grant row.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct GrantRecord {
+    #[prost(string, tag = "1")]
+    pub grant_id: String,
+    #[prost(string, tag = "2")]
+    pub key_id: String,
+    /// May be empty.
+    #[prost(string, tag = "3")]
+    pub name: String,
+    #[prost(string, tag = "4")]
+    pub grantee: String,
+    /// Empty = nobody.
+    #[prost(string, tag = "5")]
+    pub retiring: String,
+    /// KMS_GRANT_* bits.
+    #[prost(uint32, tag = "6")]
+    pub operations: u32,
+    #[prost(enumeration = "ConstraintKind", tag = "7")]
+    pub constraint: i32,
+    /// Of the encryption context, in the order of their keys.
+    #[prost(message, repeated, tag = "8")]
+    pub pairs: Vec<TagRecord>,
+    /// Unix time in seconds.
+    #[prost(int64, tag = "9")]
+    pub created_at: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub enum ConstraintKind {
+    Any = 0,
+    Equals = 1,
+    Subset = 2,
 }
 
 /// A key's Usage row: how often its versions were used, as far as it was written.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use prost::Message;
 
 use super::keys::{StoreKeys, Sum};
-use super::record::{AliasRecord, KeyNameRecord, KeyRecord, VersionRecord};
+use super::record::{AliasRecord, GrantRecord, KeyNameRecord, KeyRecord, VersionRecord};
 use super::sealed::{Family, STORE_ROW, SealedStore, Sealing, as_rows};
 use super::{Header, Kind, Row, RowId, RowName, Transaction};
+use crate::audit::Mac;
 use crate::crypto::uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::root::RootKeySource;
@@ -15,8 +16,15 @@ use crate::root::RootKeySource;
 impl SealedStore {
     /// Reseals every row under keys of a new root secret, and writes the header that goes with it. All row ids change,
     /// since the key that hashes names does. The caller sees to it that no other thread of this handle reads
-    /// meanwhile. With `dry_run`, everything is done but the commit.
-    pub fn rekey(&self, root: &RootKeySource<'_>, require_lock: bool, dry_run: bool) -> Result<()> {
+    /// meanwhile. `progress` is told how many keys are resealed, and of how many; `before_commit`, when all else is
+    /// done, what will authenticate the audit log.
+    pub fn rekey(
+        &self,
+        root: &RootKeySource<'_>,
+        require_lock: bool,
+        progress: &mut dyn FnMut(u64, u64),
+        before_commit: &mut dyn FnMut(Mac<'_>) -> Result<()>,
+    ) -> Result<()> {
         let kind = root.new_kind()?;
         let secret = root.secret(&kind, require_lock)?;
         let header = Header::new(self.store_id(), kind, &secret);
@@ -31,7 +39,8 @@ impl SealedStore {
                 Ok(())
             })?;
             let mut heads = Sum::default();
-            for owner in &owners {
+            for (done, owner) in (0..).zip(&owners) {
+                progress(done, owners.len() as u64);
                 let family = self
                     .family_of(transaction, Kind::Key, owner)?
                     .ok_or_else(|| Error::corrupt("a key vanished while it was resealed"))?;
@@ -42,7 +51,7 @@ impl SealedStore {
                 new_keys.seal(Kind::Store, STORE_ROW, STORE_ROW, new_revision, &record.encode_to_vec())?;
             transaction.put(&store_row)?;
             transaction.put_header(&header)?;
-            if dry_run { Err(Error::DryRunOk) } else { Ok(()) }
+            before_commit(&|parts| new_keys.audit_mac(parts))
         })?;
         self.sealing.store(Arc::new(Sealing { header: header.clone(), keys: new_keys.clone() }));
         self.note_revision(new_revision);
@@ -89,6 +98,8 @@ impl SealedStore {
                     put(RowName::Material(&uuid, self.material_number(family, &uuid, &row.id)?))?
                 }
                 Kind::Usage => put(RowName::Usage(&uuid))?,
+                Kind::Policy => put(RowName::Policy(&uuid))?,
+                Kind::Grant => put(RowName::Grant(&decode::<GrantRecord>(&plaintext)?.grant_id))?,
                 Kind::Store | Kind::Key => {
                     return Err(Error::corrupt("a key owns a row that no key can own"));
                 }

@@ -15,6 +15,7 @@ use prost::Message;
 use super::keys::{StoreKeys, Sum};
 use super::record::{KeyRecord, StoreRecord};
 use super::{Header, Kind, Row, RowId, RowName, Rows, Store, Transaction};
+use crate::access::{self, TokenClaim};
 use crate::crypto::secret::{Material, MaterialSlab};
 use crate::crypto::uuid::{self, Uuid};
 use crate::error::{Error, Result};
@@ -109,10 +110,13 @@ impl SealedStore {
         let (revision, record) = sealed.store_row(sealed.store.as_ref())?;
         sealed.account_id = record.account_id;
         sealed.seen.store(revision, Ordering::Release);
-        if record.rows_len <= SMALL_STORE_ROWS {
-            sealed.check_whole()?;
-        }
         Ok(sealed)
+    }
+
+    /// That a small store is whole; of a large one, each key is checked when it is loaded, and verify_step does the rest.
+    pub fn check_if_small(&self) -> Result<()> {
+        let (_, record) = self.store_row(self.store.as_ref())?;
+        if record.rows_len <= SMALL_STORE_ROWS { self.check_whole() } else { Ok(()) }
     }
 
     /// The same store for a child of fork.
@@ -138,6 +142,11 @@ impl SealedStore {
         &self.account_id
     }
 
+    /// How many keys there are, as the store row says.
+    pub fn keys_len(&self) -> Result<u64> {
+        Ok(self.store_row(self.store.as_ref())?.1.keys_len)
+    }
+
     /// The highest revision seen.
     pub fn seen_revision(&self) -> u64 {
         self.seen.load(Ordering::Acquire)
@@ -158,6 +167,20 @@ impl SealedStore {
     /// A version's material, from its row straight into protected memory.
     pub fn material(&self, row: &Row, slab: &Arc<MaterialSlab>) -> Result<Material> {
         slab.material(|place| self.keys().unseal_into(row, place))
+    }
+
+    /// Authenticates a state of the audit log.
+    pub fn audit_mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        self.keys().audit_mac(parts)
+    }
+
+    pub fn issue_grant_token(&self, claim: &TokenClaim) -> String {
+        access::issue_token(claim, |bytes| self.keys().token_mac(bytes))
+    }
+
+    /// What a grant token says; None if this store has not issued it.
+    pub fn read_grant_token(&self, token: &str) -> Option<TokenClaim> {
+        access::read_token(token, |bytes| self.keys().token_mac(bytes))
     }
 
     pub(super) fn is_opened_with(&self, header: &Header) -> bool {

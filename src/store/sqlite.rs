@@ -1,4 +1,4 @@
-//! The embedded store: one SQLite file in WAL mode, synchronous=FULL, shared by any number of threads and processes.
+//! The embedded store: one SQLite file in WAL mode, every commit synced, shared by any number of threads and processes.
 //!
 //! There are no foreign keys between rows: every reference is checked by the sealed sums (see `sealed`), which also
 //! hold against someone who edits the file.
@@ -378,9 +378,9 @@ impl Store for SqliteStore {
         }
         platform::create_private(place).map_err(|error| io_error(&error))?;
         let copied = self.with(|connection| {
-            // One read transaction; an empty file is as good as none to it.
+            // One read transaction; an empty file is as good as none to it. Durable when this returns.
             connection.execute("VACUUM INTO ?1", [path]).map_err(sql_error)?;
-            std::fs::File::open(place).and_then(|file| file.sync_all()).map_err(|error| io_error(&error))
+            Ok(())
         });
         if copied.is_err() {
             // What is left of it would be taken for a backup; the first error is the one to report.
@@ -417,8 +417,10 @@ fn sql_error(error: rusqlite::Error) -> Error {
     let native_code = i64::from(failure.extended_code);
     let message = match failure.code {
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => return Error::DependencyTimeout("the store"),
-        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
-            return Error::corrupt("SQLite cannot read it (not a database, or damaged)");
+        ErrorCode::DatabaseCorrupt => return Error::corrupt("SQLite cannot read its pages"),
+        // Nothing in it says that it ever was a store.
+        ErrorCode::NotADatabase => {
+            "the file is not a libkms store: it does not begin as a SQLite database does".into()
         }
         // Our SQL is always the same, so the tables it finds are not ours.
         ErrorCode::Unknown => return Error::corrupt("its tables are not those of its schema version"),

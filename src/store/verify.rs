@@ -1,13 +1,16 @@
 //! Verification of a whole store, step by step: every seal, every sum, every reference.
 
-use super::record::{AliasRecord, KeyNameRecord, KeyRecord, UsageRecord, VersionRecord, VersionState};
+use super::record::{
+    AliasRecord, GrantRecord, KeyNameRecord, KeyRecord, PolicyRecord, UsageRecord, VersionRecord,
+    VersionState,
+};
 use super::sealed::{Family, SealedStore};
 use super::{Kind, Row, RowId, RowName, Rows};
 use crate::crypto::uuid::Uuid;
 use crate::error::{Error, Result};
 
 /// Keys that one step looks at.
-const STEP: usize = 256;
+pub const STEP: usize = 256;
 
 /// What is wrong, and where.
 #[derive(Clone, Debug)]
@@ -102,6 +105,18 @@ impl SealedStore {
             let _: UsageRecord = self.unseal_record(row)?;
             if !at(row, RowName::Usage(&uuid)) {
                 return Err(wrong("the use counts"));
+            }
+        }
+        for row in family.rows(Kind::Policy) {
+            let _: PolicyRecord = self.unseal_record(row)?;
+            if !at(row, RowName::Policy(&uuid)) {
+                return Err(wrong("the policy"));
+            }
+        }
+        for row in family.rows(Kind::Grant) {
+            let grant: GrantRecord = self.unseal_record(row)?;
+            if grant.key_id != family.head.key_id || !at(row, RowName::Grant(&grant.grant_id)) {
+                return Err(wrong("a grant"));
             }
         }
         let material = |version: &VersionRecord| {

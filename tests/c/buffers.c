@@ -429,15 +429,24 @@ static void column_size_queries_and_failures(void) {
   CHECK(untouched(bytes[1] + 7 * WRAPPED_SIZE, sizeof bytes[1] - 7 * WRAPPED_SIZE));
 }
 
+static uint64_t calls_failed(void) {
+  const kms_stats_request_t request = KMS_STATS_REQUEST_INIT;
+  kms_stats_t stats = KMS_STATS_INIT;
+  CHECK_OK(kms_stats(kms, &request, &stats, &err));
+  return stats.calls_failed;
+}
+
 int main(void) {
   const kms_data_key_request_t request = data_key_request();
   kms_buffer_t blob_buffer = fresh_buffer(blob, sizeof blob);
   kms = open_test_store();
   CHECK_OK(kms_generate_data_key(kms, &request, NULL, &blob_buffer, NULL, NULL, &err));
   every_buffer_too_small();
+  CHECK(calls_failed() == 0); /* to ask for sizes is no failure */
   text_of_a_list();
   overlapping_outputs();
   untouched_by_failures();
+  CHECK(calls_failed() > 0);
   columns_with_gaps();
   column_size_queries_and_failures();
   kms_close(kms);

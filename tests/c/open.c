@@ -61,29 +61,80 @@ static void stores_that_are_not_there(void) {
   CHECK(err.native_code != 0);
   options.store = store_path(store, sizeof store, "sqlite:", "."); /* a directory */
   CHECK_STATUS(KMS_STORE_ERROR, open_once(&options));
+  options.store = "sqlite://keys.db"; /* would be in the root folder */
+  CHECK_ARGUMENT("options.store", open_once(&options));
+  CHECK(strstr(err.message, "sqlite:PATH") != NULL && access("/keys.db", F_OK) != 0);
+  options.store = "sqlite:///tmp/keys.db";
+  CHECK_ARGUMENT("options.store", open_once(&options));
 }
 
-/* Nothing tells a file that was never a store from one that is damaged at its start. */
-static int is_refused(kms_status_t status) {
-  return (status == KMS_STORE_ERROR || status == KMS_CORRUPT_STORE) && err.status == status;
-}
-
-static void stores_that_are_not_ours(void) {
-  static const char text[] = "This file is not a database, and was there first.";
-  static const char sqlite_but_not_ours[4096] = "SQLite format 3";
-  char store[4096], content[sizeof text];
+/* What is refused is left as it was. */
+static void check_refused(kms_status_t expected, const void *content, size_t len) {
+  static const uint32_t ways[] = {0, KMS_OPEN_CREATE, KMS_OPEN_READ_ONLY};
+  char store[4096];
+  char *after = (char *)malloc(len + 1);
   kms_open_options_t options =
-      options_for(store_path(store, sizeof store, "sqlite:", "text.db"), KMS_OPEN_CREATE);
+      options_for(store_path(store, sizeof store, "sqlite:", "other.db"), 0);
+  size_t i;
   int fd;
   with_root_key(&options);
-  write_file(store + 7, text, sizeof text, 0600);
-  CHECK(is_refused(open_once(&options)));
+  write_file(store + 7, content, len, 0600);
+  for (i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+    options.flags = ways[i];
+    CHECK_STATUS(expected, open_once(&options));
+  }
   fd = open(store + 7, O_RDONLY);
-  CHECK(read(fd, content, sizeof content) == (ssize_t)sizeof text);
-  CHECK(memcmp(content, text, sizeof text) == 0); /* and it still is */
+  CHECK(after != NULL && read(fd, after, len + 1) == (ssize_t)len);
+  CHECK(memcmp(content, after, len) == 0);
   close(fd);
-  write_file(store + 7, sqlite_but_not_ours, sizeof sqlite_but_not_ours, 0600);
-  CHECK(is_refused(open_once(&options)));
+  free(after);
+}
+
+/* KMS_STORE_ERROR is another file, KMS_CORRUPT_STORE is a libkms store with damage in it,
+ * KMS_UNSUPPORTED is one of a later release. `ours` is a store. */
+static void stores_that_are_not_ours(const char *ours) {
+  static const char text[] = "This file is not a database, and was there first.";
+  static const size_t application_id = 68, user_version = 60; /* in the header of a SQLite file */
+  static char content[1 << 20];
+  kms_open_options_t options = options_for(NULL, 0);
+  char store[4096];
+  int fd;
+  ssize_t len;
+  size_t i;
+  check_refused(KMS_STORE_ERROR, text, sizeof text);
+  for (i = 0; i < 8192; i++)
+    content[i] = (char)((i * i * 31 + i * 7 + 5) >> 3);
+  check_refused(KMS_STORE_ERROR, content, 8192);
+  memset(content, 0, 4096);
+  check_refused(KMS_STORE_ERROR, content, 4096);
+  memcpy(content, "SQLite format 3", 16); /* and nothing of what a database has then */
+  check_refused(KMS_STORE_ERROR, content, 4096);
+
+  fd = open(ours + 7, O_RDONLY);
+  len = read(fd, content, sizeof content);
+  CHECK(len > 4096 && len < (ssize_t)sizeof content && close(fd) == 0);
+  content[user_version + 3]++;
+  check_refused(KMS_UNSUPPORTED, content, (size_t)len);
+  content[application_id] ^= 1;
+  check_refused(KMS_STORE_ERROR, content, (size_t)len);
+  memset(content + application_id, 0, 4);
+  check_refused(KMS_STORE_ERROR, content, (size_t)len);
+  memcpy(content + application_id, "kms1", 4);
+  content[user_version + 3] = 0;
+  check_refused(KMS_CORRUPT_STORE, content, (size_t)len);
+  content[user_version + 3] = 1;
+  memset(content + 4096, 0x5a, (size_t)len - 4096); /* every page but the first */
+  check_refused(KMS_CORRUPT_STORE, content, (size_t)len);
+
+  /* An empty file is a store that is still to be made: there is none before, and one after. */
+  options.store = store_path(store, sizeof store, "sqlite:", "empty.db");
+  with_root_key(&options);
+  write_file(store + 7, "", 0, 0600);
+  CHECK_STATUS(KMS_NOT_FOUND, open_once(&options));
+  options.flags = KMS_OPEN_CREATE;
+  CHECK_OK(open_once(&options));
+  options.flags = KMS_OPEN_READ_ONLY;
+  CHECK_OK(open_once(&options));
 }
 
 /* PATH is a file's name and nothing else: no URI of SQLite, no name of its that makes a store in
@@ -285,7 +336,7 @@ int main(int argc, char **argv) {
   with_root_key(&options);
   CHECK_OK(open_once(&options));
   stores_that_are_not_there();
-  stores_that_are_not_ours();
+  stores_that_are_not_ours(store);
   paths_are_taken_as_they_are();
   the_system_generator();
   the_wrong_root_key(store);

@@ -127,7 +127,9 @@ impl Sandbox {
 
     fn environment<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         let library = installed_prefix().join("lib");
+        let path = std::env::var("PATH").unwrap_or_default();
         command
+            .env("PATH", format!("{}:{path}", installed_prefix().join("bin").display()))
             .env("LIBKMS", root())
             .env("LIBKMS_PATH", library.join("libkms.so.0"))
             .env("LD_LIBRARY_PATH", &library)

@@ -71,9 +71,17 @@ def open_blob(material: bytes, blob: bytes, aad: bytes, context: dict[str, str])
 
 
 def make_blob(
-    material: bytes, key: bytes, version: int, plaintext: bytes, aad: bytes, context: dict[str, str]
+    material: bytes,
+    key: bytes,
+    version: int,
+    plaintext: bytes,
+    aad: bytes,
+    context: dict[str, str],
+    nonces: bytes | None = None,
 ) -> bytes:
+    """The nonces, N1 and IV, are chosen for test vectors only."""
     header = HEADER.pack(MAGIC, FORMAT, XAES_256_GCM, key, version, commitment(material))
-    n1, iv = os.urandom(12), os.urandom(12)
+    nonces = os.urandom(24) if nonces is None else nonces
+    n1, iv = nonces[:12], nonces[12:]
     subkey = kbkdf(material, SUBKEY_LABEL, n1)
-    return header + n1 + iv + AESGCM(subkey).encrypt(iv, plaintext, header + encode(aad, context))
+    return header + nonces + AESGCM(subkey).encrypt(iv, plaintext, header + encode(aad, context))

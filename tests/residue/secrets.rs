@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
+use kms::access::Account;
 use kms::crypto::blob::{Blob, OVERHEAD};
 use kms::crypto::gcm::Gcm;
 use kms::crypto::kdf;
@@ -155,7 +156,7 @@ pub fn materials(path: &Path, source: &RootKeySource<'_>) -> Vec<[u8; 32]> {
         require_lock: false,
         read_only: true,
     };
-    let keyring = Keyring::new(sealed, &settings);
+    let keyring = Keyring::new(sealed, &Account::new("000000000000", "local"), &settings);
     let of_key = |name| {
         let key = keyring.by_name(KeyName::Id(name)).expect("a key");
         let versions = (1..).map_while(|number| key.version(number));

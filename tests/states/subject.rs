@@ -185,7 +185,7 @@ impl<'a> Subject<'a> {
             "kms_describe_key_version" => kms.describe_key_version(&version).map(drop),
             "kms_list_key_versions" => kms.list_key_versions(&key, "", 10).map(drop),
             "kms_list_key_tags" => kms.list_key_tags(&key, "", 10).map(drop),
-            "kms_list_aliases" => kms.list_aliases(Some(id), "", 10).map(drop),
+            "kms_list_aliases" => kms.list_aliases(Some(id), "", 10, 0).map(drop),
             other => panic!("docs/states.md has an operation that nobody runs: {other}"),
         }
     }

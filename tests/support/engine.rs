@@ -1,6 +1,9 @@
 //! The engine's operations on a store of a test's own, without C in between.
 #![allow(dead_code)] // each test uses what it needs
 
+#[path = "script.rs"]
+mod script;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kms::crypto::aad::Aad;
@@ -11,7 +14,9 @@ use kms::engine::{
 use kms::error::Status;
 use kms::root::RootKeySource;
 use kms::store::Kind;
-use kms::test_hooks::SECONDS_AHEAD;
+use kms::test_hooks::{SECONDS_AHEAD, material_of};
+use script::{hex, run_script};
+use serde_json::json;
 use tempfile::TempDir;
 
 pub const DAY: u32 = 86_400;
@@ -56,9 +61,10 @@ pub struct Made {
     pub version_number: u32,
 }
 
-/// An open store in a folder of its own.
+/// An open store in a folder of its own. The data keys that it generates are opened in Python when it is dropped.
 pub struct Caller {
     pub kms: Kms,
+    for_python: Mutex<Vec<String>>,
     file: String,
     folder: std::sync::Arc<TempDir>,
 }
@@ -99,7 +105,7 @@ impl Caller {
         let folder = std::sync::Arc::new(tempfile::tempdir().expect("a folder"));
         let file = folder.path().join("keys.db").display().to_string();
         let kms = open(&file, &[1; 32], 1).expect("a new store");
-        Caller { kms, file, folder }
+        Caller { kms, for_python: Mutex::default(), file, folder }
     }
 
     /// A further handle on the same store; the first one is closed if it is dropped.
@@ -109,13 +115,13 @@ impl Caller {
 
     pub fn try_open(&self, root: &[u8; 32]) -> Result<Caller, Status> {
         let kms = open(&self.file, root, 0)?;
-        Ok(Caller { kms, file: self.file.clone(), folder: self.folder.clone() })
+        Ok(Caller { kms, for_python: Mutex::default(), file: self.file.clone(), folder: self.folder.clone() })
     }
 
     /// A store at a path of another caller's folder.
     pub fn open_at(file: &str, root: &[u8; 32]) -> Result<Caller, Status> {
         let folder = std::sync::Arc::new(tempfile::tempdir().expect("a folder"));
-        Ok(Caller { kms: open(file, root, 0)?, file: file.into(), folder })
+        Ok(Caller { kms: open(file, root, 0)?, for_python: Mutex::default(), file: file.into(), folder })
     }
 
     pub fn path(&self, name: &str) -> String {
@@ -150,13 +156,26 @@ impl Caller {
         let served = self.kms.generate_data_key(&request, &mut memory).map_err(|error| error.status())?;
         let [plaintext, ciphertext, _] = memory.0;
         let text = |id: &[u8]| String::from_utf8(id.to_vec()).expect("an id");
-        Ok(Made {
+        let made = Made {
             plaintext,
             ciphertext,
             key_id: text(served.key_id.as_bytes()),
             version_id: text(served.version_id.as_bytes()),
             version_number: served.version_number,
-        })
+        };
+        self.keep_for_python(&made);
+        Ok(made)
+    }
+
+    /// Others may have destroyed the material meanwhile.
+    fn keep_for_python(&self, made: &Made) {
+        if let Ok(version) = material_of(&self.kms, &made.key_id, made.version_number) {
+            let (material, blob, plaintext) =
+                (hex(&version.material), hex(&made.ciphertext), hex(&made.plaintext));
+            let line =
+                json!({"material": material, "blob": blob, "plaintext": plaintext, "aad": "", "context": {}});
+            self.for_python.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_string());
+        }
     }
 
     pub fn decrypt(&self, ciphertext: &[u8]) -> Result<Vec<u8>, Status> {
@@ -197,7 +216,7 @@ impl Caller {
     pub fn verify(&self) {
         let mut marker = String::new();
         loop {
-            let page = self.kms.verify(&marker, 100).expect("a verification");
+            let page = self.kms.verify(&marker, 100, 0).expect("a verification");
             let damages: Vec<_> = page.items.iter().map(|listed| &listed.item).collect();
             assert!(damages.is_empty(), "{damages:?}");
             if !page.more {
@@ -230,6 +249,17 @@ impl Caller {
     }
 }
 
+impl Drop for Caller {
+    fn drop(&mut self) {
+        let lines = self.for_python.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if lines.is_empty() || std::thread::panicking() {
+            return;
+        }
+        let opened = run_script("open_blobs.py", &lines.join("\n"));
+        assert_eq!(opened, Ok(format!("{}\n", lines.len())), "what was made does not open in Python");
+    }
+}
+
 pub fn source<'a>(ciphertext: &'a [u8], aad: &'a [u8]) -> DecryptRequest<'a> {
     let aad = Aad::raw(aad).expect("AAD");
     DecryptRequest { ciphertext, iv: &[], key_id: None, aad, grant_tokens: GrantTokens::new(), flags: 0 }
@@ -244,6 +274,7 @@ fn open(file: &str, root: &[u8; 32], flags: u32) -> Result<Kms, Status> {
         flags,
         max_staleness_ms: 0,
         timeout_ms: 0,
+        audit: None,
     };
     Kms::open(&options).map_err(|error| error.status())
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// The longest that any process of a test may be silent. Far more than any needs, on however slow a machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-const ROLE: &str = "KMS_TEST_WORKER";
+pub const ROLE: &str = "KMS_TEST_WORKER";
 /// Before each line that a worker says, which tells them from what the test harness prints.
 const SAYS: &str = "worker> ";
 

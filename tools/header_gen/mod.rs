@@ -12,7 +12,7 @@ use model::Model;
 
 /// The files of src/capi that are the C ABI, in the order of the header. The first sentence of a file's `//!`
 /// comment is the heading of its functions.
-pub const CAPI_FILES: [&str; 12] = [
+pub const CAPI_FILES: [&str; 15] = [
     "constants",
     "types",
     "open",
@@ -22,6 +22,9 @@ pub const CAPI_FILES: [&str; 12] = [
     "versions",
     "data",
     "re_encrypt",
+    "policies",
+    "grants",
+    "audit",
     "care",
     "exchange",
     "about",

@@ -98,6 +98,15 @@
  *
  * Text is NUL-terminated UTF-8. Bytes are a kms_bytes_t: NULL with len 0 is empty.
  *
+ * Keys are named by key_id, wherever a request has one: by the key's id, by an alias ("alias/NAME"),
+ * or by an ARN of either with the store's account_id and the handle's region, in any of the forms
+ *
+ *   arn:aws:kms:REGION:ACCOUNT:key/ID    arn:aws:kms:REGION:ACCOUNT:alias/NAME
+ *   acs:kms:REGION:ACCOUNT:key/ID        acs:kms:REGION:ACCOUNT:alias/NAME
+ *   arn:verenc:ACCOUNT:key/ID            arn:verenc:ACCOUNT:alias/NAME
+ *
+ * An ARN of another account or region is KMS_NOT_FOUND. Answers name a key by its id.
+ *
  * Output buffers are the caller's: a kms_buffer_t with data and capacity; the library sets len. If
  * any buffer of a call is too small the call returns KMS_BUFFER_TOO_SMALL with every len set to
  * what is needed, and nothing was generated, written or counted. data NULL with capacity 0 asks for

@@ -67,7 +67,7 @@ fn constant(out: &mut String, item: &Item, value: &str) {
 }
 
 fn structure(out: &mut String, model: &Model, item: &Item, members: &[Variable]) -> Result<(), String> {
-    let tag = struct_tag(&item.name)?;
+    let tag = struct_tag(model, &item.name)?;
     *out += &format!("\n{}typedef struct {tag} {{\n", comment(&item.doc));
     let declarations: Vec<String> =
         members.iter().map(|member| format!("  {};", declaration(member))).collect();
@@ -83,16 +83,16 @@ fn structure(out: &mut String, model: &Model, item: &Item, members: &[Variable])
     }
     *out += &format!("}} {};\n", item.name);
     if is_extensible(members) {
-        *out += &initializer(model, &item.name, tag, members)?;
+        *out += &initializer(model, &item.name, members)?;
     }
     Ok(())
 }
 
 /// All zeros plus struct_size, every member listed.
-fn initializer(model: &Model, name: &str, tag: &str, members: &[Variable]) -> Result<String, String> {
+fn initializer(model: &Model, name: &str, members: &[Variable]) -> Result<String, String> {
     let zeros = members.iter().skip(1).map(|member| zero(model, member)).collect::<Result<Vec<_>, _>>()?;
     let values = format!("{{sizeof({name}), {}}}", zeros.join(", "));
-    let macro_name = tag.trim_start_matches("kms_").to_uppercase();
+    let macro_name = stem(name)?.trim_start_matches("kms_").to_uppercase();
     let lines = fill(&values, WIDTH - 5).join(" \\\n    ");
     Ok(format!(
         "\n/** Initializes a {name}: struct_size, and zeros. */\n#define KMS_{macro_name}_INIT \\\n  {lines}\n"
@@ -175,13 +175,20 @@ fn c_type(ty: &str) -> String {
     ty.replace("struct ", "")
 }
 
-fn struct_tag(name: &str) -> Result<&str, String> {
+/// `kms_stats_t` is `struct kms_stats_values`: in C++ the function kms_stats would hide a tag of its name.
+fn struct_tag(model: &Model, name: &str) -> Result<String, String> {
+    let tag = stem(name)?;
+    let is_function = |item: &Item| item.name == tag && matches!(item.kind, Kind::Function { .. });
+    Ok(if model.items.iter().any(is_function) { format!("{tag}_values") } else { tag.to_string() })
+}
+
+fn stem(name: &str) -> Result<&str, String> {
     name.strip_suffix("_t").ok_or_else(|| format!("{name}: a struct's name ends in _t"))
 }
 
 /// `kms_t` is `struct kms_handle`: the tag leaves `kms` free for C++ namespaces.
 fn opaque_tag(name: &str) -> Result<&str, String> {
-    if name == "kms_t" { Ok("kms_handle") } else { struct_tag(name) }
+    if name == "kms_t" { Ok("kms_handle") } else { stem(name) }
 }
 
 fn comment(doc: &Doc) -> String {

@@ -78,3 +78,9 @@ def test_verify_goes_through_the_whole_store(store: Store, tmp_path: Path) -> No
         assert all(damage.problem for damage in damages)
         with pytest.raises(libkms.CorruptStoreError):
             kms.generate_data_key(damages[0].key_id)
+    # Each step of verify() has more damages now than one call gives, and every one is told once.
+    with contextlib.closing(sqlite3.connect(copy)) as database, database:
+        database.execute("UPDATE row SET sealed = zeroblob(length(sealed)) WHERE kind = 5")
+    with Store(copy, store.root_key).open() as kms:
+        found = [damage.row_id for damage in kms.verify() if damage.row_kind == 5]
+        assert sorted(found) == [row.hex() for row in rows]

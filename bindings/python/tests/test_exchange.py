@@ -38,6 +38,12 @@ def test_misuse(kms: libkms.Kms) -> None:
         kms.exchange(Dialect.AWS, "POST", "/", [("a", "b")], b"")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="body"):
         kms.exchange(Dialect.AWS, "POST", "/", {}, "text")  # type: ignore[arg-type]
+    for name in ("method", "target"):
+        for wrong in (None, 1, b"/"):
+            with pytest.raises(TypeError, match=f"^{name}: must be str"):
+                kms.exchange(Dialect.AWS, **{"method": "POST", "target": "/", name: wrong}, headers={}, body=b"")  # type: ignore[arg-type]
+        with pytest.raises(libkms.InvalidArgumentError, match=f"^{name}: has a NUL character$"):
+            kms.exchange(Dialect.AWS, **{"method": "POST", "target": "/", name: "\0"}, headers={}, body=b"")
     kms.close()
     with pytest.raises(libkms.ClosedError):
         kms.exchange(Dialect.AWS, "POST", "/", {}, b"")

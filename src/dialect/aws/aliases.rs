@@ -81,7 +81,7 @@ impl Call<'_> {
         checks.page(asked.limit, 100, &asked.marker);
         checks.finish()?;
         let limit = limit(asked.limit, 50);
-        let page = self.kms.list_aliases(optional_text(&asked.key_id), text(&asked.marker), limit);
+        let page = self.kms.list_aliases(optional_text(&asked.key_id), text(&asked.marker), limit, 0);
         self.page("Aliases", page, &asked.marker, |alias| ListedAlias {
             alias_arn: self.arn(&alias.alias),
             alias_name: alias.alias,

@@ -126,7 +126,7 @@ impl Call<'_> {
                 format!("{} is {is}.", self.key_arn(key_id))
             }
             Error::InvalidCiphertext => String::new(),
-            Error::IncorrectKey => {
+            Error::IncorrectKey(_) => {
                 "The key ID in the request does not identify a CMK that can perform this operation.".into()
             }
             Error::DryRunOk => "The request would have succeeded, but the DryRun option is set.".into(),

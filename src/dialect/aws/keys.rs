@@ -208,7 +208,7 @@ impl Call<'_> {
         let mut checks = Checks::default();
         checks.page(asked.limit, 1000, &asked.marker);
         checks.finish()?;
-        let page = self.kms.list_keys(text(&asked.marker), limit(asked.limit, 100));
+        let page = self.kms.list_keys(text(&asked.marker), limit(asked.limit, 100), 0);
         self.page("Keys", page, &asked.marker, |key| ListedKey {
             key_arn: self.key_arn(&key.key_id),
             key_id: key.key_id,

@@ -46,7 +46,10 @@ impl Connections {
         loop {
             let file = self.file_state()?;
             let (connection, immutable) = match self.connect_to(&self.path, OpenFlags::empty()) {
-                Ok(connection) => (connection, false),
+                Ok(connection) => {
+                    self.sync_wal()?;
+                    (connection, false)
+                }
                 Err(error) => (self.connect_immutable().ok_or(error)?, true),
             };
             // Someone may put another file in its place just now.
@@ -61,11 +64,12 @@ impl Connections {
             if self.read_only { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
         // Each connection is used by one thread at a time, so it needs no mutex of its own.
         let flags = flags | access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags).map_err(sql_error)?;
+        let mut connection = open_file(path, flags).map_err(sql_error)?;
         connection.busy_handler(Some(wait_at_most(self.timeout))).map_err(sql_error)?;
         connection
             .execute_batch(
-                "PRAGMA synchronous = FULL;
+                // FULL, and the deletion of a rollback journal is durable, too: a backup ends with one.
+                "PRAGMA synchronous = EXTRA;
                  PRAGMA secure_delete = ON;
                  PRAGMA temp_store = MEMORY;
                  PRAGMA trusted_schema = OFF;
@@ -73,11 +77,21 @@ impl Connections {
                  PRAGMA cache_size = -1024;",
             )
             .map_err(sql_error)?;
-        if self.read_only {
-            // SQLite opens what is beside the file when it reads for the first time.
-            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(sql_error)?;
-        }
+        // SQLite opens what is beside the file when it reads for the first time.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(sql_error)?;
         Ok(connection)
+    }
+
+    /// What SQLite has found in the write-ahead log may be of a process that died before it could sync it. Nobody
+    /// may use that (make a data key under a new version) while a loss of power can still take it back.
+    fn sync_wal(&self) -> Result<()> {
+        if !self.has_wal() {
+            return Ok(());
+        }
+        platform::sync(&self.wal()).map_err(|error| Error::Store {
+            native_code: i64::from(error.raw_os_error().unwrap_or(0)),
+            message: format!("the write-ahead log cannot be synced: {error}"),
+        })
     }
 
     /// For reading where SQLite may not create its -shm: in a folder that cannot be written, a store that was closed
@@ -98,8 +112,12 @@ impl Connections {
     }
 
     fn has_wal(&self) -> bool {
-        let wal = [self.path.as_os_str().as_bytes(), b"-wal"].concat();
-        Path::new(OsStr::from_bytes(&wal)).metadata().is_ok_and(|metadata| metadata.len() > 0)
+        self.wal().metadata().is_ok_and(|metadata| metadata.len() > 0)
+    }
+
+    fn wal(&self) -> PathBuf {
+        let name = [self.path.as_os_str().as_bytes(), b"-wal"].concat();
+        PathBuf::from(OsStr::from_bytes(&name))
     }
 
     fn file_state(&self) -> Result<FileState> {
@@ -128,6 +146,14 @@ impl Connections {
         }
         outcome
     }
+}
+
+fn open_file(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    #[cfg(feature = "test-hooks")]
+    if let Some((name, _)) = crate::test_hooks::file_system() {
+        return Connection::open_with_flags_and_vfs(path, flags, name);
+    }
+    Connection::open_with_flags(path, flags)
 }
 
 /// A busy handler: short sleeps of random length, so that many waiting processes do not march in step.

@@ -1,0 +1,304 @@
+//! One call of an operation, from the question whether its caller may do it to its record in the audit log.
+
+use std::cell::Cell;
+
+use super::request::{EncryptRequest, Served};
+use super::{GrantTokens, Live};
+use crate::access::{
+    Action, Circumstances, GrantOperations, Known, Principal, Question, Rules, Scope, Truth,
+};
+use crate::crypto::aad::Aad;
+use crate::crypto::hex;
+use crate::crypto::uuid::Uuid;
+use crate::error::{Error, Result};
+use crate::keyring::{Key, KeyName};
+use crate::platform::unix_seconds;
+
+/// What a call is about, as far as access and the audit log care.
+pub struct Call<'a> {
+    pub caller: &'a Principal,
+    pub action: Action,
+    /// As the caller named it; None: an operation on the store, or the key that a ciphertext says.
+    pub key: Option<KeyName<'a>>,
+    pub version_id: Option<&'a str>,
+    pub grant_tokens: &'a [&'a str],
+    pub context: &'a [(&'a str, &'a str)],
+    pub data_key_spec: Option<&'static str>,
+    pub grant_operations: GrantOperations,
+    /// The request id of the record that was written before the call's change was committed.
+    pub(super) logged: Cell<Option<Uuid>>,
+    /// What was found out on the way; for the audit log.
+    facts: Cell<Option<Box<Facts>>>,
+}
+
+#[derive(Default)]
+pub struct Facts {
+    pub key_id: String,
+    pub version_id: String,
+    /// Of a re-encryption.
+    pub source_key: String,
+    pub grant: String,
+    pub request_id: Option<Uuid>,
+}
+
+impl<'a> Call<'a> {
+    pub fn new(caller: &'a Principal, action: Action, key: Option<KeyName<'a>>) -> Self {
+        Call {
+            caller,
+            action,
+            key,
+            version_id: None,
+            grant_tokens: &[],
+            context: &[],
+            data_key_spec: None,
+            grant_operations: GrantOperations::NONE,
+            logged: Cell::new(None),
+            facts: Cell::new(None),
+        }
+    }
+
+    /// Notes what was found out.
+    pub fn note(&self, edit: impl FnOnce(&mut Facts)) {
+        let mut facts = self.facts.take().unwrap_or_default();
+        edit(&mut facts);
+        self.facts.set(Some(facts));
+    }
+
+    pub fn with_facts<T>(&self, read: impl FnOnce(&Facts) -> T) -> T {
+        let facts = self.facts.take().unwrap_or_default();
+        let value = read(&facts);
+        self.facts.set(Some(facts));
+        value
+    }
+
+    /// The request id that the call has been given.
+    pub fn request_id(&self) -> Option<Uuid> {
+        self.with_facts(|facts| facts.request_id)
+    }
+
+    pub fn with_tokens<'t: 'a>(self, tokens: &'a GrantTokens<'t>) -> Self {
+        Call { grant_tokens: tokens, ..self }
+    }
+
+    pub fn with_context<'t: 'a>(self, aad: &'a Aad<'t>) -> Self {
+        Call { context: aad.pairs(), ..self }
+    }
+
+    pub fn with_version(self, version_id: Option<&'a str>) -> Self {
+        Call { version_id, ..self }
+    }
+
+    pub fn of_payload<'t: 'a>(self, request: &'a EncryptRequest<'t>) -> Self {
+        self.with_version(request.version_id).with_tokens(&request.grant_tokens).with_context(&request.aad)
+    }
+
+    pub fn with_data_key_spec(self, data_key_spec: Option<&'static str>) -> Self {
+        Call { data_key_spec, ..self }
+    }
+
+    fn circumstances(&self) -> Circumstances<'a> {
+        Circumstances {
+            context: self.context,
+            data_key_spec: self.data_key_spec,
+            request_alias: match self.key {
+                Some(KeyName::Alias(alias)) => Some(alias),
+                _ => None,
+            },
+            grant_operations: self.grant_operations,
+            now: Some(unix_seconds()),
+            known: Known::All,
+        }
+    }
+
+    /// An operation on the store as a whole: no policy is about it, so only the root may.
+    pub fn require_root(&self) -> Result<()> {
+        debug_assert!(self.action.info().scope == Scope::Store);
+        if self.caller.is_root() { Ok(()) } else { Err(self.denied("the store")) }
+    }
+
+    /// Whether the rules on a key allow the call; gives the grant that does, if it is one.
+    pub fn permitted_by<'r>(&self, rules: &'r Rules, key_id: &str) -> Result<Option<&'r str>> {
+        if self.caller.is_root() && rules.policy.is_none() {
+            return Ok(None);
+        }
+        let question =
+            Question { principal: self.caller, action: self.action, circumstances: self.circumstances() };
+        let verdict = rules.judge(&question);
+        match verdict.allowed {
+            Truth::True => Ok(verdict.grant.map(|grant| grant.grant_id.as_str())),
+            _ => Err(self.denied(&format!("key {key_id:?}"))),
+        }
+    }
+
+    /// The same, for a caller that only needs to know that it may go on.
+    pub fn require(&self, rules: &Rules, key_id: &str) -> Result<()> {
+        let grant = self.permitted_by(rules, key_id)?.map(String::from);
+        self.note(|facts| facts.grant = grant.unwrap_or_default());
+        Ok(())
+    }
+
+    pub fn denied(&self, on: &str) -> Error {
+        let principal = self.caller.name().to_string();
+        Error::AccessDenied { principal, action: self.action.name(), on: on.to_string() }
+    }
+}
+
+/// What was decided for the keys and principals that a lane saw last. A decision is remembered where it does not
+/// depend on the circumstances of the request, and believed as long as the keyring's epoch is the same.
+pub struct Decisions([Option<Decision>; PLACES]);
+
+const PLACES: usize = 64;
+
+struct Decision {
+    principal: u64,
+    action: Action,
+    key: Uuid,
+    epoch: u64,
+    standing: Standing,
+}
+
+enum Standing {
+    Allowed {
+        grant: Option<Box<str>>,
+    },
+    Refused,
+    /// To be asked again each time.
+    Depends,
+}
+
+impl Decisions {
+    pub fn new() -> Self {
+        Decisions([const { None }; PLACES])
+    }
+
+    /// Whether a call may use a key; gives the grant that allows it, if it is one.
+    #[inline]
+    pub fn permit<'s>(&'s mut self, call: &Call<'_>, key: &'s Key, epoch: u64) -> Result<Option<&'s str>> {
+        // The usual case, and the one that costs nothing.
+        if call.caller.is_root() && key.rules.policy.is_none() {
+            return Ok(None);
+        }
+        self.look_up(call, key, epoch)
+    }
+
+    fn look_up<'s>(&'s mut self, call: &Call<'_>, key: &'s Key, epoch: u64) -> Result<Option<&'s str>> {
+        let mixed = usize::from(key.uuid[0]) ^ call.caller.number() as usize ^ ((call.action as usize) << 3);
+        let Some(place) = self.0.get_mut(mixed % PLACES) else { return Err(Error::Internal("no place")) };
+        let is_it = |decision: &Decision| {
+            decision.epoch == epoch
+                && decision.principal == call.caller.number()
+                && decision.action == call.action
+                && decision.key == key.uuid
+        };
+        if !place.as_ref().is_some_and(is_it) {
+            *place = Some(Decision {
+                principal: call.caller.number(),
+                action: call.action,
+                key: key.uuid,
+                epoch,
+                standing: Standing::of(call, &key.rules),
+            });
+        }
+        match place.as_ref().map(|decision| &decision.standing) {
+            Some(Standing::Allowed { grant }) => Ok(grant.as_deref()),
+            Some(Standing::Refused) => Err(call.denied(&format!("key {:?}", key.id()))),
+            _ => call.permitted_by(&key.rules, key.id()),
+        }
+    }
+}
+
+impl Standing {
+    fn of(call: &Call<'_>, rules: &Rules) -> Standing {
+        let question =
+            Question { principal: call.caller, action: call.action, circumstances: Circumstances::UNKNOWN };
+        let verdict = rules.judge(&question);
+        match verdict.allowed {
+            Truth::True => {
+                Standing::Allowed { grant: verdict.grant.map(|grant| grant.grant_id.as_str().into()) }
+            }
+            Truth::False => Standing::Refused,
+            Truth::Unknown => Standing::Depends,
+        }
+    }
+}
+
+/// A key that tokens of a request may be about.
+#[derive(Clone, Copy)]
+pub enum TokenKey<'a> {
+    Named(KeyName<'a>),
+    /// Of a ciphertext; there may be no such key.
+    Of(&'a Uuid),
+}
+
+impl Live {
+    /// For the audit log: which key it is, and by which grant.
+    #[inline]
+    pub fn note_key(&self, call: &Call<'_>, key: &Key, grant: Option<&str>) {
+        if self.audit.is_some() {
+            call.note(|facts| {
+                facts.key_id = key.id().into();
+                facts.grant = grant.unwrap_or_default().into();
+            });
+        }
+    }
+
+    #[inline]
+    pub fn note_served(&self, call: &Call<'_>, served: &Served) {
+        if self.audit.is_some() {
+            call.note(|facts| {
+                facts.version_id = served.version_id.as_str().into();
+                facts.request_id = Some(served.request_id);
+            });
+        }
+    }
+
+    #[inline]
+    pub fn see_tokens(&self, call: &Call<'_>, keys: &[TokenKey<'_>]) -> Result<()> {
+        if call.grant_tokens.is_empty() { Ok(()) } else { self.see_grants(call.grant_tokens, keys) }
+    }
+
+    /// The same inside a transaction, which sees the rules as they are.
+    pub fn require_tokens(&self, call: &Call<'_>, key: &Uuid, rules: &Rules) -> Result<()> {
+        for token in call.grant_tokens {
+            let claim = self.keyring.store().read_grant_token(token).ok_or(Error::InvalidGrantToken)?;
+            let grant_id = hex::encode(&claim.grant);
+            if claim.key != *key || !rules.grants.iter().any(|grant| grant.grant_id == grant_id) {
+                return Err(Error::InvalidGrantToken);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees to it that every token is of a grant on one of the keys, and that the keyring knows these grants: a token
+    /// works at once, before a cache would have seen its grant, and not any more when the grant is gone.
+    #[cold]
+    fn see_grants(&self, tokens: &[&str], keys: &[TokenKey<'_>]) -> Result<()> {
+        let find = || {
+            let found = keys.iter().map(|key| match key {
+                TokenKey::Named(name) => self.keyring.by_name(*name).map(Some),
+                TokenKey::Of(uuid) => self.keyring.by_uuid(uuid),
+            });
+            found.filter_map(Result::transpose).collect::<Result<Vec<_>>>()
+        };
+        let mut found = find()?;
+        let mut asked = false;
+        for token in tokens {
+            let claim = self.keyring.store().read_grant_token(token).ok_or(Error::InvalidGrantToken)?;
+            let grant_id = hex::encode(&claim.grant);
+            loop {
+                let of_claim = found.iter().find(|key| key.uuid == claim.key);
+                let key = of_claim.ok_or(Error::InvalidGrantToken)?;
+                if key.rules.grants.iter().any(|grant| grant.grant_id == grant_id) {
+                    break;
+                }
+                if asked {
+                    return Err(Error::InvalidGrantToken);
+                }
+                asked = true;
+                self.keyring.ask_now()?;
+                found = find()?;
+            }
+        }
+        Ok(())
+    }
+}
