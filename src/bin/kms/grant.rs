@@ -3,20 +3,20 @@
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueEnum};
 use kms::access::{Constraint, GrantOperations};
-use kms::crypto::aad::{Aad, Context};
 use kms::engine::{CreateGrantRequest, GrantFilter, GrantInfo, GrantReference, GrantTokens};
 use kms::error::Error;
 use kms::store::record::ConstraintKind;
 
 use crate::args::DryRun;
-use crate::failure::Result;
+use crate::bound::Authenticated;
+use crate::failure::{Failure, Result};
 use crate::key::Key;
 use crate::output::{Column, Field, Output, Record};
 use crate::session::{Access, Session};
 use crate::values;
 
-/// AWS: GrantTokens; as the C ABI has it.
-const MAX_TOKENS: usize = 10;
+/// As the C ABI has it.
+const MAX_TOKENS: usize = kms::capi::constants::KMS_MAX_GRANT_TOKENS;
 
 #[derive(Subcommand)]
 pub enum GrantCommand {
@@ -154,9 +154,7 @@ impl GrantCommand {
 
 impl Create {
     fn run(&self, session: &Session, out: &mut Output) -> Result<()> {
-        let pairs: Vec<(&str, &str)> =
-            self.context.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        let context = if pairs.is_empty() { Aad::None } else { Context::new(pairs).map(Aad::Context)? };
+        let context = Authenticated::Context(self.context.clone());
         let constraint = match self.constraint {
             None => ConstraintKind::Any,
             Some(ContextConstraint::Equals) => ConstraintKind::Equals,
@@ -169,7 +167,7 @@ impl Create {
             retiring: self.retiring.as_deref(),
             operations: self.bits(),
             constraint: constraint as u32,
-            context,
+            context: context.aad()?,
             name: self.name.as_deref(),
             grant_tokens: self.tokens.borrowed()?,
             flags: self.dry_run.flags(),
@@ -238,7 +236,7 @@ impl Retire {
                 ended(key_id, grant_id, "retired", out)
             }
             // clap asks for them.
-            (None, ..) => Err(crate::failure::Failure::usage("give KEY and GRANT_ID, or --token")),
+            (None, ..) => Err(Failure::usage("give KEY and GRANT_ID, or --token")),
         }
     }
 }
