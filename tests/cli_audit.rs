@@ -127,8 +127,7 @@ fn a_log_is_verified() {
 #[test]
 fn damage_of_a_log_is_listed_with_its_place() {
     let (tool, _) = with_log();
-    let whole = tool.read("audit.log");
-    let text = String::from_utf8(whole.clone()).expect("text");
+    let text = String::from_utf8(tool.read("audit.log")).expect("text");
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let edited = text.replacen("kms:CreateKey", "kms:DeleteKey", 1);
     let swapped = [&[lines[1], lines[0]], &lines[2..]].concat().concat();
@@ -138,10 +137,16 @@ fn damage_of_a_log_is_listed_with_its_place() {
         ("a reordering", swapped),
         ("a cut tail", lines[..lines.len() - 1].concat()),
     ];
+    let head = tool.read("audit.log.head");
+    // What is recorded in the damaged log goes, too.
+    let damage = |damaged: &str| {
+        tool.write("audit.log", damaged.as_bytes());
+        tool.write("audit.log.head", &head);
+    };
     for (what, damaged) in damages {
         assert_ne!(damaged, text);
         for recorded in [false, true] {
-            tool.write("audit.log", damaged.as_bytes());
+            damage(&damaged);
             let recording = if recorded { LOG.as_slice() } else { &[] };
             let ran = tool.run(&[recording, &["audit", "verify", "audit.log"]].concat());
             assert_eq!(ran.code, 80, "{what}: {}{}", ran.text(), ran.stderr);
@@ -152,6 +157,7 @@ fn damage_of_a_log_is_listed_with_its_place() {
             );
             assert!(ran.stderr.starts_with("kms: KMS_CORRUPT_STORE: damages of the audit log found: "));
         }
+        damage(&damaged);
         let other = tool.run(&[LOG.as_slice(), &["key", "list"]].concat());
         if damaged.len() < text.len() {
             other
@@ -160,14 +166,14 @@ fn damage_of_a_log_is_listed_with_its_place() {
         } else {
             other.ok();
         }
-        tool.write("audit.log", damaged.as_bytes());
+        damage(&damaged);
         let ran = tool.run(&["--json", "audit", "verify", "audit.log"]);
         let (found, error): (Value, Value) = (ran.json(), serde_json::from_str(&ran.stderr).expect("JSON"));
         assert_eq!(found["damages"][0]["file"], "audit.log", "{what}");
         assert!(found["damages"][0]["problem"].as_str().is_some_and(|text| !text.is_empty()), "{what}");
         assert_eq!(error["error"]["status"], "KMS_CORRUPT_STORE", "{what}");
     }
-    tool.write("audit.log", &whole);
+    damage(&text);
     std::fs::remove_file(tool.path("audit.log.head")).expect("the head");
     assert_ne!(tool.run(&["audit", "verify", "audit.log"]).code, 0, "without its head");
 }
