@@ -86,7 +86,7 @@ pub fn rotation(key_id: &str, rotation_period_s: u32, rotate_after_uses: u64) ->
         key_id,
         grant_tokens: GrantTokens::new(),
         rotation_period_s,
-        rotate_after_uses,
+        rotate_after_uses: Some(rotate_after_uses),
         flags: 0,
     }
 }
