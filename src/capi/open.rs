@@ -1,6 +1,7 @@
 //! Opening, flushing and closing a key store.
 
 use std::ffi::c_char;
+use std::mem::offset_of;
 
 use super::guard::guard;
 use super::input::{self, Extensible};
@@ -47,6 +48,7 @@ pub struct kms_open_options_t {
 
 impl Extensible for kms_open_options_t {
     const NAME: &'static str = "options";
+    const FIRST_SIZE: usize = offset_of!(Self, audit_log);
 }
 
 /// Opens a key store and gives a handle in *out.
