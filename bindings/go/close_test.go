@@ -60,6 +60,7 @@ func everyCall(k *KMS) map[string]error {
 	_, errs["ReEncrypt"] = k.ReEncrypt(ReEncryptRequest{})
 	errs["Rekey"] = k.Rekey(RekeyRequest{})
 	errs["Backup"] = k.Backup(BackupRequest{Path: "no path"})
+	_, errs["Exchange"] = k.Exchange(ExchangeRequest{Dialect: DialectAWS, Target: "/"})
 	for _, err := range k.Verify(VerifyRequest{}) {
 		errs["Verify"] = err
 	}

@@ -47,6 +47,8 @@ const (
 	fieldDestinationContextValue
 	fieldNewRootKeyURI
 	fieldPath
+	fieldMethod
+	fieldTarget
 )
 
 var fieldNames = [...]string{
@@ -72,6 +74,8 @@ var fieldNames = [...]string{
 	fieldDestinationContextValue: "request.destination_context[].value",
 	fieldNewRootKeyURI:           "request.root_key_uri",
 	fieldPath:                    "request.path",
+	fieldMethod:                  "request.method",
+	fieldTarget:                  "request.target",
 }
 
 func (t text) put(f field, s string) text {

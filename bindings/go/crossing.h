@@ -137,6 +137,27 @@ kms_error_t *kmsgo_backup(kmsgo_handle_t kms, const uint8_t *text);
 kms_error_t *kmsgo_verify(kmsgo_handle_t kms, kms_page_t *page, kms_damage_info_t *items,
                           size_t items_len, uint8_t *strings, size_t strings_len);
 
+/* crossing_exchange.c. */
+
+/* In and out; the lengths become what was written. */
+typedef struct kmsgo_exchange {
+  size_t request_headers_len;
+  size_t request_body_len;
+  size_t headers_len;
+  size_t body_len;
+  int32_t http_status;
+  int32_t grpc_status;
+  kms_status_t status;
+  uint32_t detail;
+  char request_id[40];
+  char message[448];
+} kmsgo_exchange_t;
+
+/* text: method (empty where it is the default), target */
+kms_error_t *kmsgo_exchange(kmsgo_handle_t kms, uint32_t dialect, kmsgo_exchange_t *call,
+                            const uint8_t *text, const uint8_t *request_headers,
+                            const uint8_t *request_body, uint8_t *headers, uint8_t *body);
+
 /* crossing_data.c. */
 
 /* What a call on data has that is no pointer, and what comes back. */

@@ -437,6 +437,8 @@ func TestNULs(t *testing.T) {
 		{"request.destination_context[].value", second(k.ReEncrypt(ReEncryptRequest{DestinationContext: map[string]string{"n": bad}}))},
 		{"request.root_key_uri", k.Rekey(RekeyRequest{RootKeyURI: bad})},
 		{"request.path", k.Backup(BackupRequest{Path: bad})},
+		{"request.method", second(k.Exchange(ExchangeRequest{Dialect: DialectAWS, Method: bad, Target: "/"}))},
+		{"request.target", second(k.Exchange(ExchangeRequest{Dialect: DialectAWS, Target: bad}))},
 	} {
 		var e *Error
 		if !errors.As(c.err, &e) || e.Status != ErrInvalidArgument || !strings.HasPrefix(e.Message, c.field+": has a NUL") {

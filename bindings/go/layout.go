@@ -48,6 +48,8 @@ func layouts() map[string]reflect.Type {
 		"kms_backup_request_t":       reflect.TypeFor[C.kms_backup_request_t](),
 		"kms_verify_request_t":       reflect.TypeFor[C.kms_verify_request_t](),
 		"kms_damage_info_t":          reflect.TypeFor[C.kms_damage_info_t](),
+		"kms_exchange_request_t":     reflect.TypeFor[C.kms_exchange_request_t](),
+		"kms_exchange_response_t":    reflect.TypeFor[C.kms_exchange_response_t](),
 		"kms_stats_request_t":        reflect.TypeFor[C.kms_stats_request_t](),
 		"kms_stats_t":                reflect.TypeFor[C.kms_stats_t](),
 	}

@@ -52,6 +52,10 @@ def calls(kms: libkms.Kms) -> dict[str, Call]:
         "delete_imported_key_material": (kms.delete_imported_key_material, {"key_id": KEY}),
         "rekey": (kms.rekey, {}),
         "backup": (kms.backup, {"path": "nowhere/backup.db"}),
+        "exchange": (
+            kms.exchange,
+            {"dialect": 8, "method": "POST", "target": "/", "headers": {}, "body": b""},
+        ),
         "generate_random": (kms.generate_random, {"number_of_bytes": 16}),
     }
 
@@ -126,6 +130,7 @@ BYTES = [
     ("import_key_material", "material"),
     ("rekey", "root_key"),
     ("rekey", "passphrase"),
+    ("exchange", "body"),
 ]
 INTEGERS = [
     ("open", "max_staleness_ms", 32),
@@ -145,6 +150,7 @@ INTEGERS = [
     ("schedule_version_destruction", "waiting_days", 32),
     ("import_key_material", "expires_at", 63),
     ("import_key_material", "version_number", 32),
+    ("exchange", "dialect", 32),
 ]
 FLAGS = [
     ("open", "create"),
@@ -207,6 +213,7 @@ REQUIRED = [
     ("untag_key", "tag_keys"),
     ("import_key_material", "material"),
     ("backup", "path"),
+    *(("exchange", name) for name in ("dialect", "method", "target", "headers", "body")),
     *((call, "key_id") for call in ON_KEYS),
     *((call, "version_id") for call in ON_VERSIONS),
 ]
@@ -219,6 +226,8 @@ def test_every_parameter_is_in_a_table() -> None:
     others = {(call, name) for call in BOUND for name in ("context", "grant_tokens")}
     others |= {(call, "grant_tokens") for call in TOKENS}
     others |= {("re_encrypt", "source_context"), ("re_encrypt", "destination_context")}
+    # test_exchange.py has these.
+    others |= {("exchange", name) for name in ("method", "target", "headers")}
     others |= {("create_key", "tags"), ("tag_key", "tags"), ("untag_key", "tag_keys")}
     tables = {(call, name) for table in (TEXTS, BYTES, FLAGS) for call, name in table} | others
     tables |= {(call, name) for call, name, _ in INTEGERS}

@@ -70,6 +70,7 @@ def operations(kms: libkms.Kms, store: Store) -> dict[str, Callable[[], object]]
         "rekey": lambda: kms.rekey(root_key=bytes(range(32)), dry_run=True),
         "backup": lambda: kms.backup(store.path.with_name(f"backup-{next(numbers)}")),
         "verify": lambda: list(kms.verify()),
+        "exchange": lambda: kms.exchange(libkms.Dialect.AWS, "POST", "/", {}, b""),
         "stats": kms.stats,
         "flush": kms.flush,
     }

@@ -10,7 +10,7 @@ Every failure of the library is a KmsError, with a subclass for each status. Arg
 
 from ._arguments import Buffer, Context
 from ._client import Kms, open, version  # noqa: A004
-from ._enums import Detail, KeySpec, KeyState, MemoryProtection, Origin, Status, VersionState
+from ._enums import Detail, Dialect, KeySpec, KeyState, MemoryProtection, Origin, Status, VersionState
 from ._errors import (
     AccessDeniedError,
     AlreadyExistsError,
@@ -43,6 +43,7 @@ from ._results import (
     DataKeys,
     Decrypted,
     Encrypted,
+    Exchanged,
     KeyInfo,
     ReEncrypted,
     Source,
@@ -66,8 +67,10 @@ __all__ = [
     "Decrypted",
     "DependencyTimeoutError",
     "Detail",
+    "Dialect",
     "DisabledError",
     "Encrypted",
+    "Exchanged",
     "IncorrectKeyError",
     "InternalError",
     "InvalidArgumentError",

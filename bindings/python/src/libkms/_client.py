@@ -11,6 +11,7 @@ from ._care import CareOperations
 from ._data import DataOperations
 from ._enums import MemoryProtection
 from ._errors import failure
+from ._exchange import ExchangeOperations
 from ._ffi import lib
 from ._handle import OK, Handle
 from ._keys import KeyOperations
@@ -83,7 +84,7 @@ def open(  # noqa: A001  # libkms.open, as gzip.open
     return Kms(Handle(address.value))
 
 
-class Kms(KeyOperations, LifecycleOperations, VersionOperations, DataOperations, CareOperations):
+class Kms(KeyOperations, LifecycleOperations, VersionOperations, DataOperations, CareOperations, ExchangeOperations):
     """An open key store, made by open(). Any number of threads may use it at once.
 
     It goes on working in children of os.fork() and of multiprocessing with the fork method. It cannot be sent to

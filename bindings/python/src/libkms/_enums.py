@@ -66,6 +66,19 @@ class Detail(_OpenEnum):
     MATERIAL_EXPIRED = 9
 
 
+class Dialect(IntEnum):
+    """A vendor's form of requests and responses; see Kms.exchange()."""
+
+    YANDEX_GRPC = 1
+    YANDEX_REST = 2
+    ALIBABA_DKMS = 3
+    QKMS = 4
+    TENCENT = 5
+    ALIBABA_RPC = 6
+    TENCENT_V3 = 7
+    AWS = 8
+
+
 class KeySpec(IntEnum):
     """The length of a data key by name."""
 

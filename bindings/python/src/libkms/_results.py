@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NoReturn, TypeVar, overload
 
-from ._enums import KeyState, MemoryProtection, Origin, VersionState
+from ._enums import KeyState, MemoryProtection, Origin, Status, VersionState
 from ._errors import ClosedError
 from ._ffi import lib
 from ._secret import SecretBytes
@@ -43,6 +43,26 @@ class KeyInfo:
     last_used_at: int
     material_expires_at: int
     key_uuid: bytes
+
+
+@dataclass(frozen=True, repr=False)
+class Exchanged:
+    """A vendor's response. `status` is its HTTP status, 0 for gRPC; `grpc_status` is -1 for HTTP.
+
+    `body` may hold plaintext, in bytes that nobody wipes: SDKs want them. `kms_status` is what the same operation ends
+    with natively. For a gRPC error `body` is the google.rpc.Status of grpc-status-details-bin.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    grpc_status: int
+    grpc_message: str
+    kms_status: Status
+    request_id: str
+
+    def __repr__(self) -> str:
+        return f"<libkms.Exchanged, status {self.status}, gRPC status {self.grpc_status}, {self.request_id}>"
 
 
 @dataclass(frozen=True)

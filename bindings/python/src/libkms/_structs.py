@@ -63,6 +63,8 @@ KMS_ID_SIZE = 65
 KMS_ALIAS_SIZE = 257
 KMS_REQUEST_ID_SIZE = 37
 KMS_LIST_MIN_TEXT = 65536
+KMS_EXCHANGE_MIN_CAPACITY = 131072
+KMS_EXCHANGE_MIN_HEADERS = 4096
 
 kms_status_t = c_int32
 kms_t_p = c_void_p  # kms_t is opaque
@@ -467,6 +469,32 @@ class kms_damage_info_t(Structure):
         ("key_id", c_char * 65),
         ("reserved0", c_char * 6),
         ("problem", kms_span_t),
+    ]
+
+
+class kms_exchange_request_t(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("method", c_char_p),
+        ("target", c_char_p),
+        ("headers", kms_bytes_t),
+        ("body", kms_bytes_t),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class kms_exchange_response_t(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("headers", kms_buffer_t),
+        ("body", kms_buffer_t),
+        ("http_status", c_int32),
+        ("grpc_status", c_int32),
+        ("status", kms_status_t),
+        ("detail", c_uint32),
+        ("request_id", c_char * 40),
+        ("message", c_char * 448),
     ]
 
 
