@@ -246,7 +246,7 @@ func TestDryRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, err := k.Stats()
+	before, err := k.Stats(StatsRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -341,7 +341,7 @@ func TestDryRun(t *testing.T) {
 	}
 	_, err = k.Decrypt(DecryptRequest{Ciphertext: sealed.Ciphertext, AAD: []byte("no"), DryRun: true})
 	expect(t, "a dry run of what would fail", err, ErrInvalidCiphertext)
-	after, err := k.Stats()
+	after, err := k.Stats(StatsRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
