@@ -274,6 +274,7 @@ fn open(file: &str, root: &[u8; 32], flags: u32) -> Result<Kms, Status> {
         flags,
         max_staleness_ms: 0,
         timeout_ms: 0,
+        max_cached_keys: 0,
         audit: None,
     };
     Kms::open(&options).map_err(|error| error.status())

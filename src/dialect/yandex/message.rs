@@ -1,4 +1,4 @@
-//! The messages of yandex.cloud.kms.v1.SymmetricCryptoService, and google.rpc.Status, as proto/yandex_kms.proto has
+//! The messages of yandex.cloud.kms.v1.SymmetricCryptoService, and google.rpc.Status, as messages.proto has
 //! them; the requests also in proto3's JSON form. What they hold of plaintexts is wiped, and none can be printed.
 
 use std::fmt;
