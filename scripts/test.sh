@@ -41,8 +41,8 @@ go_vet() {
 rust_tests() { cargo test --features test-hooks,cli --no-fail-fast; }
 python_tests() { (cd bindings/python && LIBKMS_PATH="$prefix/lib/libkms.so.0" "$venv/python" -m pytest); }
 go_tests() {
-    (cd bindings/go && "${go_env[@]}" GODEBUG=cgocheck=1 go test -race -tags "$go_tags" ./...) &&
-        (cd examples/go && "${go_env[@]}" GODEBUG=cgocheck=1 go test -race -tags "$go_tags" ./...)
+    (cd bindings/go && "${go_env[@]}" GODEBUG=cgocheck=1 go test -count=1 -race -tags "$go_tags" ./...) &&
+        (cd examples/go && "${go_env[@]}" GODEBUG=cgocheck=1 go test -count=1 -race -tags "$go_tags" ./...)
 }
 
 # Vendors' own SDKs, unmodified, over this library; boto3 is among the Python tests. Where a Python SDK is missing its

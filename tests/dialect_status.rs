@@ -316,6 +316,7 @@ fn kms() -> Kms {
         flags: kms::capi::constants::KMS_OPEN_CREATE,
         max_staleness_ms: 0,
         timeout_ms: 0,
+        max_cached_keys: 0,
         audit: None,
     };
     Kms::open(&options).expect("a store")

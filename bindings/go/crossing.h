@@ -27,6 +27,7 @@ typedef struct kmsgo_open {
   uint32_t flags;
   uint32_t max_staleness_ms;
   uint32_t timeout_ms;
+  uint32_t max_cached_keys;
 } kmsgo_open_t;
 
 kms_error_t *kmsgo_open(kmsgo_open_t call, const uint8_t *text, const uint8_t *root_key,

@@ -49,6 +49,8 @@ type Options struct {
 	MaxStaleness time.Duration
 	// Timeout is the longest that any call waits for the store, in whole milliseconds, rounded up; 0: 5 s.
 	Timeout time.Duration
+	// MaxCachedKeys is how many keys are kept in memory at most; 0: 16384.
+	MaxCachedKeys uint32
 }
 
 // KMS is an open key store. It is closed by Close, or some time after it has become unreachable.
@@ -91,6 +93,7 @@ func Open(options Options) (*KMS, error) {
 		passphrase_len:   C.size_t(len(options.Passphrase)),
 		max_staleness_ms: staleness,
 		timeout_ms:       timeout,
+		max_cached_keys:  C.uint32_t(options.MaxCachedKeys),
 		flags: flag(options.Create, C.KMS_OPEN_CREATE) |
 			flag(options.ReadOnly, C.KMS_OPEN_READ_ONLY) |
 			flag(options.RequireLockedMemory, C.KMS_OPEN_REQUIRE_LOCKED_MEMORY) |

@@ -127,10 +127,9 @@ impl Statement {
         if !self.actions.contains(question.action) || !self.who.includes(question.principal) {
             return Truth::False;
         }
-        let circumstances = &question.circumstances;
         let mut all = Truth::True;
         for condition in &self.conditions {
-            all = all.and(condition.holds(question.principal, circumstances));
+            all = all.and(condition.holds(question));
             if all == Truth::False {
                 break;
             }

@@ -175,6 +175,29 @@ impl Kms {
         live.finish(&call, outcome)
     }
 
+    /// For `test_hooks`.
+    #[cfg(feature = "test-hooks")]
+    pub(crate) fn create_keys(&self, key_ids: &[String]) -> Result<()> {
+        self.live()?.keyring.change(|change| {
+            for key_id in key_ids {
+                let (key_uuid, created_at) = (uuid::random()?, unix_seconds());
+                let head = KeyRecord {
+                    key_uuid: key_uuid.to_vec(),
+                    key_id: key_id.clone(),
+                    state: KeyState::Enabled.into(),
+                    origin: Origin::Kms.into(),
+                    created_at,
+                    rotated_at: created_at,
+                    ..KeyRecord::default()
+                };
+                let mut edit = KeyEdit::create(key_uuid, head);
+                add_version(&mut edit, false)?;
+                edit.write(change)?;
+            }
+            Ok(())
+        })
+    }
+
     pub fn describe_key(&self, request: &KeyRequest<'_>) -> Result<KeyInfo> {
         request.refuse_version()?;
         self.with_key(Action::DescribeKey, request, |key| Ok(KeyInfo::from(key)))

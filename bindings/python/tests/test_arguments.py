@@ -135,6 +135,7 @@ BYTES = [
 INTEGERS = [
     ("open", "max_staleness_ms", 32),
     ("open", "timeout_ms", 32),
+    ("open", "max_cached_keys", 32),
     ("create_key", "rotation_period_s", 32),
     ("create_key", "origin", 32),
     ("generate_data_key", "key_spec", 32),
@@ -422,3 +423,10 @@ def test_settings_that_open_takes() -> None:
             kms.create_key(alias=KEY)
             key = kms.generate_data_key(KEY)
             assert kms.decrypt(key.ciphertext).plaintext == key.plaintext
+
+
+def test_the_cache_is_bounded_as_open_is_told() -> None:
+    with libkms.open("memory:", root_key=ROOT_KEY, create=True, max_cached_keys=3) as kms:
+        keys = [kms.generate_data_key(kms.create_key().key_id) for _ in range(10)]
+        assert [kms.decrypt(key.ciphertext).plaintext for key in keys] == [key.plaintext for key in keys]
+        assert 1 <= kms.stats().keys_cached <= 3

@@ -298,7 +298,7 @@ impl Update {
                 key_id,
                 grant_tokens: GrantTokens::new(),
                 rotation_period_s: self.rotation_period.unwrap_or(info.rotation_period_s),
-                rotate_after_uses: self.rotate_after_uses.unwrap_or(info.rotate_after_uses),
+                rotate_after_uses: self.rotate_after_uses,
                 flags,
             }))?;
         }

@@ -280,11 +280,16 @@ impl Table<'_> {
     }
 }
 
-/// Text of others must not control the terminal.
+/// Text of others must not control the terminal, nor turn around what stands beside it.
 fn printable(text: &str) -> String {
+    let turns = |character| matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() { shown.extend(character.escape_default()) } else { shown.push(character) }
+        if character.is_control() || turns(character) {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
     }
     shown
 }

@@ -132,6 +132,7 @@ pub fn nowhere() -> Result<Kms> {
         flags: flag::OPEN_CREATE,
         max_staleness_ms: 0,
         timeout_ms: 0,
+        max_cached_keys: 0,
         audit: None,
     })?)
 }

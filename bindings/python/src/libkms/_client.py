@@ -51,13 +51,15 @@ def open(  # noqa: A001  # libkms.open, as gzip.open
     region: str | None = None,
     max_staleness_ms: int = 0,
     timeout_ms: int = 0,
+    max_cached_keys: int = 0,
 ) -> Kms:
     """Opens a key store: "memory:" or "sqlite:PATH".
 
     Exactly one root key source is given: `root_key`, 32 bytes; `passphrase`, bytes that Argon2id stretches; or
     `root_key_uri`, "file:PATH" or "env:NAME". The library keeps a copy in protected memory, so the caller may wipe
     theirs. `create` makes the store if it is not there. `max_staleness_ms` is how long another process's change may
-    go unseen, 0 = 1000; `timeout_ms` the longest that any call waits for the store, 0 = 5000.
+    go unseen, 0 = 1000; `timeout_ms` the longest that any call waits for the store, 0 = 5000; `max_cached_keys` how
+    many keys are kept in memory at most, 0 = 16384.
     """
     options = sized(kms_open_options_t)
     options.store = text("store", store)
@@ -76,6 +78,7 @@ def open(  # noqa: A001  # libkms.open, as gzip.open
     )
     options.max_staleness_ms = uint32("max_staleness_ms", max_staleness_ms)
     options.timeout_ms = uint32("timeout_ms", timeout_ms)
+    options.max_cached_keys = uint32("max_cached_keys", max_cached_keys)
     address, error = c_void_p(), kms_error_t()
     status = lib.kms_open(options, address, error)
     del lent

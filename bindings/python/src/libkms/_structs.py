@@ -144,6 +144,11 @@ class kms_open_options_t(Structure):
         ("max_staleness_ms", c_uint32),
         ("timeout_ms", c_uint32),
         ("reserved", c_uint32),
+        ("audit_log", c_char_p),
+        ("audit_data", c_uint32),
+        ("audit_flags", c_uint32),
+        ("audit_max_kib", c_uint32),
+        ("max_cached_keys", c_uint32),
     ]
 
 
