@@ -16,6 +16,10 @@ pub struct ContextMap<'a> {
 }
 
 impl ContextMap<'_> {
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
     /// What the engine authenticates. An empty context is none.
     pub fn aad(&self) -> Result<Aad<'_>> {
         if self.pairs.is_empty() {
