@@ -314,7 +314,10 @@ fn rotations_by_themselves() {
         service.ok("RotateKeyOnDemand", json!({ "KeyId": KEY }));
         let kinds = |more: Value| -> Vec<Value> {
             let mut arguments = json!({ "KeyId": KEY });
-            arguments.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+            arguments
+                .as_object_mut()
+                .expect("an object")
+                .extend(more.as_object().expect("an object").clone());
             let listed = service.ok("ListKeyRotations", arguments);
             let items = listed["Rotations"].as_array().expect("rotations");
             items.iter().map(|item| item["RotationType"].clone()).collect()

@@ -87,6 +87,7 @@ impl Session {
             flags,
             max_staleness_ms: 0,
             timeout_ms: self.global.timeout,
+            max_cached_keys: 0,
             audit: None,
         })
     }
