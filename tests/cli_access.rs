@@ -60,7 +60,8 @@ fn a_policy_is_put_and_read() {
 fn a_policy_does_not_control_the_terminal() {
     let tool = Tool::with_store();
     tool.key("one");
-    let harmful = POLICY.replace("2012-10-17\",", "2012-10-17\", \"Id\": \"a\u{9b}2J\u{202e}b\u{7f}\",\r\n\t");
+    let harmful =
+        POLICY.replace("2012-10-17\",", "2012-10-17\", \"Id\": \"a\u{9b}2J\u{202e}b\u{7f}\",\r\n\t");
     tool.run_with(&["policy", "put", "one", "--file", "-"], harmful.as_bytes()).ok();
     let shown = tool.run(&["policy", "get", "one"]).ok().text();
     assert!(shown.contains("\"a\\u009b2J\\u202eb\\u007f\",\r\n\t"), "{shown:?}");
@@ -82,7 +83,8 @@ fn a_policy_that_makes_no_sense_is_refused_with_its_place() {
     tool.run(&["policy", "put", "one", "--file", "none"]).fails(1, "FILE_ERROR");
     assert_eq!(tool.run(&["policy", "get", "one"]).ok().text(), POLICY, "it is as it was");
 
-    let shut = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*"}}"#;
+    let shut =
+        r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*"}}"#;
     put(shut).fails(65, "KMS_INVALID_ARGUMENT").says("--bypass-lockout-check puts it");
     tool.write("shut.json", shut.as_bytes());
     tool.run(&["policy", "put", "one", "--file", "shut.json", "--bypass-lockout-check"]).ok();
@@ -104,14 +106,18 @@ fn a_key_is_created_with_its_policy() {
     let created = tool.json(&["key", "create", "--id", "three", "--policy-file", "other.json"]);
     assert_eq!((&created["key_id"], created.get("tags")), (&json!("three"), None));
     tool.run(&["key", "show", "three"]).fails(73, "KMS_ACCESS_DENIED");
-    assert_eq!(as_principal(&tool, "boss", &["key", "show", "three", "--json"]).ok().json()["tags"], json!({}));
+    assert_eq!(
+        as_principal(&tool, "boss", &["key", "show", "three", "--json"]).ok().json()["tags"],
+        json!({})
+    );
 }
 
 #[test]
 fn a_principal_does_what_it_may_and_no_more() {
     let tool = with_policy();
     as_principal(&tool, "tenant", &["data-key", "one", "--context", "tenant=7"]).ok();
-    as_principal(&tool, "tenant", &["data-key", "one", "--context", "tenant=8"]).fails(73, "KMS_ACCESS_DENIED");
+    as_principal(&tool, "tenant", &["data-key", "one", "--context", "tenant=8"])
+        .fails(73, "KMS_ACCESS_DENIED");
     let denied = as_principal(&tool, "tenant", &["data-key", "one"]);
     denied.fails(73, "KMS_ACCESS_DENIED").says("\"tenant\"").says("kms:GenerateDataKey");
     for command in [
@@ -195,7 +201,10 @@ fn a_decision_is_explained() {
     denied(check("tenant", &disable), "neither the policy nor a grant allows it");
     let ran = check("tenant", &[disable.as_slice(), &["--file", "draft.json"]].concat()).ok();
     assert_eq!(ran.text(), "allowed: statement 3 of the policy allows it\n");
-    denied(check("clerk", &["--action", "DisableKey", "--file", "draft.json"]), "neither the policy nor a grant allows it");
+    denied(
+        check("clerk", &["--action", "DisableKey", "--file", "draft.json"]),
+        "neither the policy nor a grant allows it",
+    );
 
     assert_eq!(check("tenant", &["--action", "Nonsense"]).code, 2);
     assert_eq!(check("tenant", &["--action", "kms:ListKeys"]).code, 2);
@@ -213,7 +222,8 @@ fn grants_come_and_go() {
     let tool = with_policy();
     let sealed = sealed(&tool);
     let create = [
-        ["grant", "create", "alias/one", "--grantee", "guest", "--retiring", "porter", "--name", "visit"].as_slice(),
+        ["grant", "create", "alias/one", "--grantee", "guest", "--retiring", "porter", "--name", "visit"]
+            .as_slice(),
         &["--operation", "Decrypt", "--operation", "re-encrypt-from"],
     ]
     .concat();

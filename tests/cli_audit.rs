@@ -45,7 +45,10 @@ fn what_the_tool_does_is_recorded() {
         let mut of_it = records.iter().filter(|record| record["action"] == action);
         of_it.next_back().unwrap_or_else(|| panic!("no {action} in {records:?}")).clone()
     };
-    assert_eq!((&seen("kms:CreateKey")["key"], &seen("kms:CreateKey")["outcome"]), (&json!("one"), &json!("KMS_OK")));
+    assert_eq!(
+        (&seen("kms:CreateKey")["key"], &seen("kms:CreateKey")["outcome"]),
+        (&json!("one"), &json!("KMS_OK"))
+    );
     assert_eq!(seen("kms:ActAsPrincipal")["outcome"], "KMS_OK");
     let (denied, dry) = (seen("kms:Encrypt"), seen("kms:DisableKey"));
     assert_eq!((&denied["principal"], &denied["outcome"]), (&json!("tenant"), &json!("KMS_ACCESS_DENIED")));
@@ -77,7 +80,9 @@ fn what_is_recorded_is_chosen() {
         let arguments = [["--audit-log", log].as_slice(), more, &["decrypt", "--context", context]].concat();
         tool.run_showing(&[arguments.as_slice(), &["--out", "plain", "--force"]].concat(), &sealed)
     };
-    for (which, fields) in [("all", ["KMS_OK", "KMS_INVALID_CIPHERTEXT"].as_slice()), ("refused", &["KMS_INVALID_CIPHERTEXT"])] {
+    for (which, fields) in
+        [("all", ["KMS_OK", "KMS_INVALID_CIPHERTEXT"].as_slice()), ("refused", &["KMS_INVALID_CIPHERTEXT"])]
+    {
         decrypt(which, &["--audit-data", which], "tenant=7").ok();
         decrypt(which, &["--audit-data", which], "tenant=8").fails(74, "KMS_INVALID_CIPHERTEXT");
         let records = tool.records(which);
@@ -140,7 +145,11 @@ fn damage_of_a_log_is_listed_with_its_place() {
             let recording = if recorded { LOG.as_slice() } else { &[] };
             let ran = tool.run(&[recording, &["audit", "verify", "audit.log"]].concat());
             assert_eq!(ran.code, 80, "{what}: {}{}", ran.text(), ran.stderr);
-            assert!(ran.text().starts_with("FILE       LINE  PROBLEM\naudit.log  "), "{what}: {}", ran.text());
+            assert!(
+                ran.text().starts_with("FILE       LINE  PROBLEM\naudit.log  "),
+                "{what}: {}",
+                ran.text()
+            );
             assert!(ran.stderr.starts_with("kms: KMS_CORRUPT_STORE: damages of the audit log found: "));
             // What verifying wrote into the damaged log goes with it.
             tool.write("audit.log", damaged.as_bytes());
