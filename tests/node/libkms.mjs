@@ -24,6 +24,11 @@ const OpenOptions = koffi.struct("kms_open_options_t", {
   max_staleness_ms: "uint32_t",
   timeout_ms: "uint32_t",
   reserved: "uint32_t",
+  audit_log: "const char *",
+  audit_data: "uint32_t",
+  audit_flags: "uint32_t",
+  audit_max_kib: "uint32_t",
+  reserved2: "uint32_t",
 });
 const KmsError = koffi.struct("kms_error_t", {
   status: "int32_t",
@@ -90,6 +95,11 @@ export class Kms {
       max_staleness_ms: 0,
       timeout_ms: 0,
       reserved: 0,
+      audit_log: null,
+      audit_data: 0,
+      audit_flags: 0,
+      audit_max_kib: 0,
+      reserved2: 0,
     };
     const [out, error] = [[null], {}];
     check(kms_open(options, out, error), error);

@@ -149,9 +149,6 @@ def test_management(client: Any, dialect: Dialect) -> None:
     client.update_alias(AliasName="alias/x", TargetKeyId=others.pop())
     assert [alias["AliasName"] for alias in client.list_aliases()["Aliases"]] == ["alias/x"]
     client.delete_alias(AliasName="alias/x")
-    window = client.schedule_key_deletion(KeyId=key_id)
-    assert (window["PendingWindowInDays"], window["KeyState"]) == (30, "PendingDeletion")
-    assert client.cancel_key_deletion(KeyId=key_id)["KeyId"] == metadata["Arn"]
     grantee = f"arn:aws:iam::{ACCOUNT}:user/alice"
     grant = client.create_grant(KeyId=key_id, GranteePrincipal=grantee, Operations=["Decrypt"])
     assert client.list_grants(KeyId=key_id)["Grants"][0]["GrantId"] == grant["GrantId"]
@@ -160,6 +157,9 @@ def test_management(client: Any, dialect: Dialect) -> None:
     client.put_key_policy(KeyId=key_id, Policy=policy)
     with pytest.raises(client.exceptions.MalformedPolicyDocumentException):
         client.put_key_policy(KeyId=key_id, Policy="{}")
+    window = client.schedule_key_deletion(KeyId=key_id)
+    assert (window["PendingWindowInDays"], window["KeyState"]) == (30, "PendingDeletion")
+    assert client.cancel_key_deletion(KeyId=key_id)["KeyId"] == metadata["Arn"]
     with pytest.raises(client.exceptions.UnsupportedOperationException):
         client.sign(KeyId=key_id, Message=b"m", SigningAlgorithm="RSASSA_PSS_SHA_256")
     with pytest.raises(client.exceptions.InvalidMarkerException):
