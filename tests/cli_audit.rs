@@ -5,9 +5,11 @@ mod terminal;
 #[path = "support/tool.rs"]
 mod tool;
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 use terminal::Terminal;
-use tool::{Tool, finish};
+use tool::{Ran, Tool, finish};
 
 impl Tool {
     /// The records of a log, as they stand in its file.
@@ -101,13 +103,43 @@ fn what_is_recorded_is_chosen() {
     assert_eq!(tool.run(&["--audit-max-kib", "0", "--audit-log", "l", "stats"]).code, 2);
 }
 
-/// /dev/full cannot be one: a log has more files than one. A folder in place of the log cannot be written either.
+/// `arguments` in a process that can write no file beyond 256 KiB, as if the disk was full.
+fn run_on_a_full_disk(tool: &Tool, arguments: &[&str]) -> Ran {
+    let mut command = Command::new("bash");
+    command.args([
+        "--norc",
+        "-euc",
+        "trap '' XFSZ; ulimit -f 256; exec \"$0\" \"$@\"",
+        env!("CARGO_BIN_EXE_kms"),
+    ]);
+    command.args(LOG).args(arguments).current_dir(tool.dir.path());
+    command.env("KMS_STORE", "sqlite:keys.db").env("KMS_ROOT_KEY_URI", "file:root.key");
+    finish(command, b"")
+}
+
 #[test]
-fn what_cannot_be_recorded_is_told() {
+fn what_cannot_be_recorded_is_refused_or_told() {
     let (tool, _) = with_log();
-    std::fs::create_dir(tool.path("folder")).expect("a directory");
-    tool.run(&["--audit-log", "folder", "key", "list"]).fails(79, "KMS_STORE_ERROR").says("audit log");
-    tool.run(&["--audit-log", "none/log", "key", "list"]).fails(79, "KMS_STORE_ERROR");
+    let long = format!("long={}", "x".repeat(30_000));
+    let fill = [LOG.as_slice(), &["--audit-context-values", "data-key", "one", "--context", &long]].concat();
+    while tool.read("audit.log").len() < 256 << 10 {
+        tool.run(&fill).ok();
+    }
+    let records = tool.records("audit.log").len();
+    run_on_a_full_disk(&tool, &["key", "disable", "one"]).fails(79, "KMS_STORE_ERROR").says("audit log");
+    assert_eq!(tool.json(&["key", "show", "one"])["state"], "enabled", "no change without its record");
+    let list = ["key", "list", "--json"];
+    let listed = run_on_a_full_disk(&tool, &list);
+    assert_eq!((listed.code, &listed.json()[0]["key_id"]), (79, &json!("one")), "{}", listed.stderr);
+    assert!(listed.stderr.starts_with("kms: KMS_STORE_ERROR: the audit log"), "{}", listed.stderr);
+    run_on_a_full_disk(&tool, &[["--audit-go-on-when-full"].as_slice(), &list].concat()).ok();
+    let disable = ["--audit-go-on-when-full", "key", "disable", "one"];
+    run_on_a_full_disk(&tool, &disable).ok();
+    assert_eq!(tool.json(&["key", "show", "one"])["state"], "disabled");
+    assert_eq!(tool.records("audit.log").len(), records);
+    tool.run(&["audit", "verify", "audit.log"]).ok();
+
+    tool.run(&["--audit-log", "none/log", "key", "list"]).fails(79, "KMS_STORE_ERROR").says("audit log");
 }
 
 #[test]
