@@ -134,7 +134,7 @@ fn rust_layouts() -> Layouts {
         kms_error_t { status, detail, native_code, flags, reserved, request_id, message }
         kms_open_options_t {
             struct_size, store, root_key, passphrase, root_key_uri, account_id, region, flags, max_staleness_ms,
-            timeout_ms, reserved, audit_log, audit_data, audit_flags, audit_max_kib, reserved2,
+            timeout_ms, reserved, audit_log, audit_data, audit_flags, audit_max_kib, max_cached_keys,
         }
         kms_create_key_request_t {
             struct_size, key_id, description, alias, rotation_period_s, origin, flags, reserved,

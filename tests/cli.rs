@@ -1,5 +1,6 @@
 //! The command-line tool as an operator or a program runs it: every command, in processes of their own, on stores in
-//! temporary directories. Failures are in cli_failures.rs, terminals in cli_terminal.rs.
+//! temporary directories. Principals, policies and grants are in cli_access.rs, audit logs in cli_audit.rs, failures in
+//! cli_failures.rs, terminals in cli_terminal.rs.
 
 #[path = "support/tool.rs"]
 mod tool;
@@ -14,6 +15,18 @@ use kms::engine::{CreateKeyRequest, Kms, OpenOptions};
 use kms::root::RootKeySource;
 use serde_json::{Value, json};
 use tool::{ROOT_KEY, Tool, finish};
+
+/// That the search for secrets at the end of each test finds them.
+#[test]
+fn each_form_of_a_secret_is_found() {
+    let secret = b"\xfb\xffMARKER-of-a-secret";
+    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    for form in [hex.to_uppercase(), hex, STANDARD.encode(secret)] {
+        assert!(tool::shown(format!("of {form} it says").as_bytes(), secret).is_some(), "{form}");
+    }
+    assert!(tool::shown(&[b"of ", secret.as_slice()].concat(), secret).is_some());
+    assert_eq!(tool::shown(b"MARKER-of-another-secret", secret), None);
+}
 
 #[test]
 fn keys_live_their_life() {
@@ -33,7 +46,7 @@ fn keys_live_their_life() {
 
     let update = [
         ["key", "update", &id].as_slice(),
-        &["--description", "The orders\u{1b}[2J", "--tag", "cost=1", "--untag", "team"],
+        &["--description", "The orders\u{1b}[2J\u{202e}", "--tag", "cost=1", "--untag", "team"],
         &["--rotation-period", "90d", "--rotate-after-uses", "1000"],
     ]
     .concat();
@@ -42,7 +55,7 @@ fn keys_live_their_life() {
     assert_eq!(key["rotation_period_s"], 90 * 86_400);
     let shown = tool.run(&["key", "show", &id]).ok().text();
     assert!(shown.contains("\nrotation period         90d\n"), "{shown}");
-    assert!(shown.contains("The orders\\u{1b}[2J") && !shown.contains('\u{1b}'), "{shown:?}");
+    assert!(shown.contains("The orders\\u{1b}[2J\\u{202e}\n") && !shown.contains('\u{1b}'), "{shown:?}");
     let key = tool.json(&["key", "update", &id, "--rotation-period", "never"]);
     assert_eq!((&key["rotation_period_s"], &key["rotate_after_uses"]), (&Value::Null, &json!(1000)));
 
@@ -277,6 +290,7 @@ fn with_keys(count: usize) -> Tool {
         flags: 0,
         max_staleness_ms: 0,
         timeout_ms: 0,
+        max_cached_keys: 0,
         audit: None,
     })
     .expect("the store");
@@ -334,7 +348,7 @@ fn commands() -> Vec<Vec<String>> {
 #[test]
 fn manual_pages_and_completions_have_every_command() {
     let commands = commands();
-    assert_eq!(commands.len(), 36, "{commands:?}");
+    assert_eq!(commands.len(), 49, "{commands:?}");
     let tool = Tool::new();
     std::fs::create_dir(tool.path("man")).expect("a directory");
     tool.run(&["man", "man"]).ok();

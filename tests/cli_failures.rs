@@ -94,7 +94,12 @@ fn statuses_end_the_tool_with_their_codes() {
     run(&many).fails(76, "KMS_LIMIT_EXCEEDED");
     run(&["--store", "sqlite:.", "stats"]).fails(79, "KMS_STORE_ERROR");
     tool.write("noise.db", &[0x5a; 8192]);
-    run(&["--store", "sqlite:noise.db", "stats"]).fails(80, "KMS_CORRUPT_STORE");
+    run(&["--store", "sqlite:noise.db", "stats"]).fails(79, "KMS_STORE_ERROR");
+    run(&["backup", "damaged.db"]).ok();
+    let damaged = Connection::open(tool.path("damaged.db")).expect("the copy");
+    assert_eq!(damaged.execute("DELETE FROM row WHERE kind = 6", []), Ok(4));
+    drop(damaged);
+    run(&["--store", "sqlite:damaged.db", "stats"]).fails(80, "KMS_CORRUPT_STORE");
     tool.write_private("other.key", &[1; 32]);
     run(&["--root-key-uri", "file:other.key", "stats"]).fails(81, "KMS_WRONG_ROOT_KEY");
     run(&["--store", "postgres://db", "stats"]).fails(82, "KMS_UNSUPPORTED");

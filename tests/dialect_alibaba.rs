@@ -251,7 +251,7 @@ fn encryption_takes_no_iv_from_the_caller() {
         assert_eq!(code(&service, name, &[key(), payload.clone(), (6, "NO_PADDING".into())]), invalid());
         assert_eq!(code(&service, name, &[key(), payload.clone(), (3, "AES_ECB".into())]), invalid());
         assert_eq!(code(&service, name, &[key()]), missing());
-        assert_eq!(code(&service, name, &[payload.clone()]), missing());
+        assert_eq!(code(&service, name, std::slice::from_ref(&payload)), missing());
         let aad = |length: usize| (4, vec![7; length].as_slice().into());
         let sealed = ok(&service, name, &[key(), payload.clone(), aad(8192)]);
         assert_eq!(service.native_decrypt(bytes_of(&sealed, 2), raw(&[7; 8192])), Ok(b"payload".to_vec()));

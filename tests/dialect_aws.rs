@@ -112,6 +112,7 @@ fn bodies_that_are_none() {
             " ",
             "null",
             "[]",
+            "[\"k\",\"AES_256\",null,null,null,null,null]",
             "\"KeyId\"",
             "{",
             "{\"KeyId\"}",

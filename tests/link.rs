@@ -167,6 +167,45 @@ fn other_rust(dir: &Path) -> PathBuf {
 }
 
 #[test]
+fn the_tool_is_installed_with_its_pages() {
+    let prefix = installed_prefix();
+    let tool = prefix.join("bin/kms");
+    let version = run(Command::new(&tool).arg("--version")).expect("the tool");
+    assert_eq!(version, format!("kms {}\n", env!("CARGO_PKG_VERSION")));
+    assert!(!needs_libkms(&tool), "it works without the shared library");
+    for (page, part) in [
+        ("share/man/man1/kms.1", "KMS_NOT_FOUND"),
+        ("share/man/man1/kms-key-create.1", "\\-\\-rotation\\-period"),
+        ("share/bash-completion/completions/kms", "--rotation-period"),
+        ("share/zsh/site-functions/_kms", "--rotation-period"),
+        ("share/fish/vendor_completions.d/kms.fish", "rotation-period"),
+    ] {
+        let text = std::fs::read_to_string(prefix.join(page)).expect(page);
+        assert!(text.contains(part), "{page} has no {part}");
+    }
+}
+
+/// The crates that a build with these features needs, without the tests.
+fn crates(features: &[&str]) -> Vec<String> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["tree", "--offline", "--locked", "-e", "normal,build", "--prefix", "none", "--no-dedupe"]);
+    let tree = run(cargo.args(features).current_dir(support::root())).expect("cargo tree");
+    let names = tree.lines().filter_map(|line| line.split_whitespace().next()).map(String::from);
+    let names: std::collections::BTreeSet<String> = names.collect();
+    names.into_iter().collect()
+}
+
+#[test]
+fn the_library_needs_no_crate_of_the_tool() {
+    let is_tools = |name: &&String| ["clap", "clap_mangen", "indicatif", "rustix"].contains(&name.as_str());
+    let library = crates(&[]);
+    println!("{} crates, {} with the tool", library.len(), crates(&["--features", "cli"]).len());
+    assert_eq!(library.iter().find(is_tools), None);
+    assert!(library.len() <= 150, "{} crates", library.len());
+    assert_eq!(crates(&["--features", "cli"]).iter().filter(is_tools).count(), 4);
+}
+
+#[test]
 fn beside_another_sqlite() {
     let prefix = installed_prefix();
     for options in [static_libkms(prefix), pkg_config(prefix, &["--cflags", "--libs"])] {

@@ -216,7 +216,9 @@ fn a_loss_would_be_noticed() {
         blob(&[0; 32]),
     ] {
         assert_eq!(Done::from_line(&lost.to_line()), Some(lost.clone()));
-        let noticed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check(&kms, std::slice::from_ref(&lost))));
+        let noticed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            check(&kms, std::slice::from_ref(&lost))
+        }));
         assert!(noticed.is_err(), "{lost:?}");
     }
 }

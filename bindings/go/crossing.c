@@ -57,6 +57,7 @@ kms_error_t *kmsgo_open(kmsgo_open_t call, const uint8_t *text, const uint8_t *r
   options.flags = call.flags;
   options.max_staleness_ms = call.max_staleness_ms;
   options.timeout_ms = call.timeout_ms;
+  options.max_cached_keys = call.max_cached_keys;
   blank(&error);
   status = kms_open(&options, &kms, &error);
   *out = (kmsgo_handle_t)kms;

@@ -27,6 +27,7 @@ typedef struct kmsgo_open {
   uint32_t flags;
   uint32_t max_staleness_ms;
   uint32_t timeout_ms;
+  uint32_t max_cached_keys;
   uint32_t audit_data;
   uint32_t audit_flags;
   uint32_t audit_max_kib;

@@ -606,7 +606,7 @@ func TestBounds(t *testing.T) {
 			[]error{create(CreateKeyRequest{Origin: OriginExternal, KeyUUID: make([]byte, 15)}), create(CreateKeyRequest{KeyUUID: []byte("0123456789abcdef")})},
 		},
 		"durations": {
-			[]error{open(Options{Timeout: 1, MaxStaleness: 1}), open(Options{Timeout: (1<<32 - 1) * time.Millisecond})},
+			[]error{open(Options{Timeout: 1, MaxStaleness: 1, MaxCachedKeys: 1<<32 - 1}), open(Options{Timeout: (1<<32 - 1) * time.Millisecond})},
 			[]error{open(Options{Timeout: -1}), open(Options{Timeout: 1 << 32 * time.Millisecond}), open(Options{MaxStaleness: -time.Hour})},
 		},
 		"text": {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net/http"
 	"os"
 	"time"
 
@@ -180,4 +181,20 @@ func ExampleKMS_Verify() {
 		fmt.Println(damage.KeyID, damage.Problem)
 	}
 	// Output:
+}
+
+func ExampleKMS_Exchange() {
+	k := openExample()
+	defer k.Close()
+	answer, err := k.Exchange(kms.ExchangeRequest{
+		Dialect: kms.DialectAWS,
+		Target:  "/",
+		Header:  http.Header{"X-Amz-Target": {"TrentService.ListKeys"}},
+		Body:    []byte("{}"),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(answer.HTTPStatus, len(answer.Body) > 0)
+	// Output: 200 true
 }

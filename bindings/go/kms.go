@@ -49,6 +49,8 @@ type Options struct {
 	MaxStaleness time.Duration
 	// Timeout is the longest that any call waits for the store, in whole milliseconds, rounded up; 0: 5 s.
 	Timeout time.Duration
+	// MaxCachedKeys is how many keys are kept in memory at most; 0: 16384.
+	MaxCachedKeys uint32
 	// AuditLog is the file of an audit log, which is begun if it is not there; empty: none. Changes are always on record.
 	AuditLog string
 	// AuditData says which operations on data are on record; 0: AuditDataAll.
@@ -115,6 +117,7 @@ func Open(options Options) (*KMS, error) {
 		passphrase_len:   C.size_t(len(options.Passphrase)),
 		max_staleness_ms: staleness,
 		timeout_ms:       timeout,
+		max_cached_keys:  C.uint32_t(options.MaxCachedKeys),
 		audit_data:       C.uint32_t(options.AuditData),
 		audit_flags: flag(options.AuditContextValues, C.KMS_AUDIT_CONTEXT_VALUES) |
 			flag(options.AuditGoOnWhenFull, C.KMS_AUDIT_GO_ON_WHEN_FULL),

@@ -571,3 +571,26 @@ func TestVersion(t *testing.T) {
 	}
 	expect(t, "another ABI", checkABI(8, 7), ErrUnsupported)
 }
+
+func TestTheCacheIsBoundedAsOpenIsTold(t *testing.T) {
+	const most = 3
+	k := openWith(t, Options{Store: "memory:", Create: true, MaxCachedKeys: most})
+	for number := range 10 {
+		id := fmt.Sprintf("key-%d", number)
+		if _, err := k.CreateKey(CreateKeyRequest{KeyID: id}); err != nil {
+			t.Fatal(err)
+		}
+		made, err := k.GenerateDataKey(DataKeyRequest{KeyID: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened, err := k.Decrypt(DecryptRequest{Ciphertext: made.Ciphertext})
+		if err != nil || !bytes.Equal(opened.Plaintext, made.Plaintext) {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	stats, err := k.Stats()
+	if err != nil || stats.KeysCached < 1 || stats.KeysCached > most {
+		t.Errorf("%d keys are cached, %v", stats.KeysCached, err)
+	}
+}

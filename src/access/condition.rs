@@ -4,7 +4,7 @@
 use std::time::UNIX_EPOCH;
 
 use super::policy::{glob, refuse_variables};
-use super::{Circumstances, GrantOperations, Principal, Truth};
+use super::{Action, Circumstances, GrantOperations, Question, Truth};
 
 pub struct Condition {
     quantifier: Quantifier,
@@ -121,8 +121,9 @@ impl Condition {
         })
     }
 
-    pub fn holds(&self, principal: &Principal, circumstances: &Circumstances<'_>) -> Truth {
-        let found = self.key.find(principal, circumstances);
+    pub fn holds(&self, question: &Question<'_>) -> Truth {
+        let circumstances = &question.circumstances;
+        let found = self.key.find(question);
         if self.operator == Operator::Null {
             return self.is_null(&found, circumstances);
         }
@@ -263,10 +264,12 @@ impl Key {
         }
     }
 
-    fn find<'a>(&self, principal: &'a Principal, circumstances: &Circumstances<'a>) -> Found<'a> {
-        let request = |text: Option<&'a str>| match text {
+    fn find<'a>(&self, question: &Question<'a>) -> Found<'a> {
+        let Question { principal, action, circumstances } = question;
+        // What requests of other actions never have is known to be missing.
+        let of_request = |text: Option<&'a str>, is_possible: bool| match text {
             Some(text) => Found::Text(text),
-            None if circumstances.knows_request() => Found::Missing,
+            None if circumstances.knows_request() || !is_possible => Found::Missing,
             None => Found::Unknown,
         };
         match self {
@@ -279,9 +282,9 @@ impl Key {
             Key::GrantOperations if circumstances.grant_operations != GrantOperations::NONE => {
                 Found::Operations(circumstances.grant_operations)
             }
-            Key::GrantOperations => request(None),
-            Key::DataKeySpec => request(circumstances.data_key_spec),
-            Key::RequestAlias => request(circumstances.request_alias),
+            Key::GrantOperations => of_request(None, *action == Action::CreateGrant),
+            Key::DataKeySpec => of_request(circumstances.data_key_spec, *action == Action::GenerateDataKey),
+            Key::RequestAlias => of_request(circumstances.request_alias, true),
             Key::CurrentTime => circumstances.now.map_or(Found::Unknown, Found::Time),
             Key::PrincipalArn => Found::Text(principal.name()),
         }

@@ -158,6 +158,7 @@ BYTES = [
 INTEGERS = [
     ("open", "max_staleness_ms", 32),
     ("open", "timeout_ms", 32),
+    ("open", "max_cached_keys", 32),
     ("open", "audit_data", 32),
     ("open", "audit_max_kib", 32),
     ("create_grant", "operations", 32),
@@ -465,3 +466,10 @@ def test_settings_that_open_takes() -> None:
             kms.create_key(alias=KEY)
             key = kms.generate_data_key(KEY)
             assert kms.decrypt(key.ciphertext).plaintext == key.plaintext
+
+
+def test_the_cache_is_bounded_as_open_is_told() -> None:
+    with libkms.open("memory:", root_key=ROOT_KEY, create=True, max_cached_keys=3) as kms:
+        keys = [kms.generate_data_key(kms.create_key().key_id) for _ in range(10)]
+        assert [kms.decrypt(key.ciphertext).plaintext for key in keys] == [key.plaintext for key in keys]
+        assert 1 <= kms.stats().keys_cached <= 3

@@ -149,6 +149,14 @@ def test_management(client: Any, dialect: Dialect) -> None:
     client.update_alias(AliasName="alias/x", TargetKeyId=others.pop())
     assert [alias["AliasName"] for alias in client.list_aliases()["Aliases"]] == ["alias/x"]
     client.delete_alias(AliasName="alias/x")
+    grantee = f"arn:aws:iam::{ACCOUNT}:user/alice"
+    grant = client.create_grant(KeyId=key_id, GranteePrincipal=grantee, Operations=["Decrypt"])
+    assert client.list_grants(KeyId=key_id)["Grants"][0]["GrantId"] == grant["GrantId"]
+    client.revoke_grant(KeyId=key_id, GrantId=grant["GrantId"])
+    policy = client.get_key_policy(KeyId=key_id, PolicyName="default")["Policy"]
+    client.put_key_policy(KeyId=key_id, Policy=policy)
+    with pytest.raises(client.exceptions.MalformedPolicyDocumentException):
+        client.put_key_policy(KeyId=key_id, Policy="{}")
     window = client.schedule_key_deletion(KeyId=key_id)
     assert (window["PendingWindowInDays"], window["KeyState"]) == (30, "PendingDeletion")
     assert client.cancel_key_deletion(KeyId=key_id)["KeyId"] == metadata["Arn"]

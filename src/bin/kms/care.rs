@@ -119,7 +119,7 @@ pub fn verify(session: &Session, out: &mut Output) -> Result<()> {
     let progress = Progress::of_keys("verifying", keys);
     let (mut damages, mut marker, mut done) = (Vec::new(), String::new(), 0);
     loop {
-        // All damages of a step come at once, so that each step but the last is VERIFY_STEP keys.
+        // A step with very many damages takes several calls; the bar is ahead then.
         let page = kms.verify(&marker, usize::MAX, 0)?;
         done += VERIFY_STEP as u64;
         progress.set(done.min(keys), keys);

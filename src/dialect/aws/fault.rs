@@ -57,6 +57,10 @@ impl Fault {
         Fault::new(code, message.clone(), Error::argument(message))
     }
 
+    pub fn wrong_marker() -> Self {
+        Fault::refused("InvalidMarkerException", "The marker is not one that this list returned.")
+    }
+
     pub fn native(&self) -> &Error {
         &self.native
     }
@@ -124,6 +128,11 @@ impl Call<'_> {
             Error::InvalidState { key_id, message, .. } if !key_id.is_empty() => {
                 let is = message.split_once(" is ").map_or(message.as_str(), |(_, is)| is);
                 format!("{} is {is}.", self.key_arn(key_id))
+            }
+            Error::AccessDenied { principal, action, on } => {
+                let key_id = on.strip_prefix("key \"").and_then(|rest| rest.strip_suffix('"'));
+                let resource = key_id.map_or_else(|| on.clone(), |key_id| self.key_arn(key_id));
+                format!("User: {principal} is not authorized to perform: {action} on resource: {resource}")
             }
             Error::InvalidCiphertext => String::new(),
             Error::IncorrectKey(_) => {

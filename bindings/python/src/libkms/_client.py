@@ -57,6 +57,7 @@ def open(  # noqa: A001  # libkms.open, as gzip.open
     region: str | None = None,
     max_staleness_ms: int = 0,
     timeout_ms: int = 0,
+    max_cached_keys: int = 0,
     audit_log: str | os.PathLike[str] | None = None,
     audit_data: AuditData | int | None = None,
     audit_context_values: bool = False,
@@ -68,7 +69,8 @@ def open(  # noqa: A001  # libkms.open, as gzip.open
     Exactly one root key source is given: `root_key`, 32 bytes; `passphrase`, bytes that Argon2id stretches; or
     `root_key_uri`, "file:PATH" or "env:NAME". The library keeps a copy in protected memory, so the caller may wipe
     theirs. `create` makes the store if it is not there. `max_staleness_ms` is how long another process's change may
-    go unseen, 0 = 1000; `timeout_ms` the longest that any call waits for the store, 0 = 5000.
+    go unseen, 0 = 1000; `timeout_ms` the longest that any call waits for the store, 0 = 5000; `max_cached_keys` how
+    many keys are kept in memory at most, 0 = 16384.
 
     `audit_log` is the file of an audit log, which is begun if it is not there. Changes are always on record;
     `audit_data` says which operations on data are, by default all. Encryption contexts are recorded by their keys, with
@@ -93,6 +95,7 @@ def open(  # noqa: A001  # libkms.open, as gzip.open
     )
     options.max_staleness_ms = uint32("max_staleness_ms", max_staleness_ms)
     options.timeout_ms = uint32("timeout_ms", timeout_ms)
+    options.max_cached_keys = uint32("max_cached_keys", max_cached_keys)
     options.audit_log = None if audit_log is None else path_text("audit_log", audit_log)
     options.audit_data = 0 if audit_data is None else uint32("audit_data", audit_data)
     options.audit_flags = flag("audit_context_values", audit_context_values, KMS_AUDIT_CONTEXT_VALUES) | flag(

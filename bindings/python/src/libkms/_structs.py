@@ -158,7 +158,7 @@ class kms_open_options_t(Structure):
         ("audit_data", c_uint32),
         ("audit_flags", c_uint32),
         ("audit_max_kib", c_uint32),
-        ("reserved2", c_uint32),
+        ("max_cached_keys", c_uint32),
     ]
 
 
