@@ -285,8 +285,8 @@ fn grants_end_by_their_token_and_by_being_revoked() {
     let create = ["grant", "create", "one", "--grantee", "guest", "--operation", "DescribeKey"];
     let made = tool.json(&[create.as_slice(), &["--retiring", "porter"]].concat());
     assert_eq!((&made["constraint"], &made["context"]), (&json!("any"), &json!({})));
-    let show = ["key", "show", "one", "--json"];
-    let shown = as_principal(&tool, "guest", &show).ok().json();
+    let show = ["key", "show", "one"];
+    let shown = as_principal(&tool, "guest", &[show.as_slice(), &["--json"]].concat()).ok().json();
     assert_eq!((&shown["key_id"], shown.get("aliases"), shown.get("tags")), (&json!("one"), None, None));
     let token = made["token"].as_str().expect("a token");
     let by_token = ["grant", "retire", "--token", token];

@@ -5,9 +5,11 @@ mod terminal;
 #[path = "support/tool.rs"]
 mod tool;
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 use terminal::Terminal;
-use tool::{Tool, finish};
+use tool::{Ran, Tool, finish};
 
 impl Tool {
     /// The records of a log, as they stand in its file.
@@ -101,13 +103,43 @@ fn what_is_recorded_is_chosen() {
     assert_eq!(tool.run(&["--audit-max-kib", "0", "--audit-log", "l", "stats"]).code, 2);
 }
 
-/// /dev/full cannot be one: a log has more files than one. A folder in place of the log cannot be written either.
+/// `arguments` in a process that can write no file beyond 256 KiB, as if the disk was full.
+fn run_on_a_full_disk(tool: &Tool, arguments: &[&str]) -> Ran {
+    let mut command = Command::new("bash");
+    command.args([
+        "--norc",
+        "-euc",
+        "trap '' XFSZ; ulimit -f 256; exec \"$0\" \"$@\"",
+        env!("CARGO_BIN_EXE_kms"),
+    ]);
+    command.args(LOG).args(arguments).current_dir(tool.dir.path());
+    command.env("KMS_STORE", "sqlite:keys.db").env("KMS_ROOT_KEY_URI", "file:root.key");
+    finish(command, b"")
+}
+
 #[test]
-fn what_cannot_be_recorded_is_told() {
+fn what_cannot_be_recorded_is_refused_or_told() {
     let (tool, _) = with_log();
-    std::fs::create_dir(tool.path("folder")).expect("a directory");
-    tool.run(&["--audit-log", "folder", "key", "list"]).fails(79, "KMS_STORE_ERROR").says("audit log");
-    tool.run(&["--audit-log", "none/log", "key", "list"]).fails(79, "KMS_STORE_ERROR");
+    let long = format!("long={}", "x".repeat(30_000));
+    let fill = [LOG.as_slice(), &["--audit-context-values", "data-key", "one", "--context", &long]].concat();
+    while tool.read("audit.log").len() < 256 << 10 {
+        tool.run(&fill).ok();
+    }
+    let records = tool.records("audit.log").len();
+    run_on_a_full_disk(&tool, &["key", "disable", "one"]).fails(79, "KMS_STORE_ERROR").says("audit log");
+    assert_eq!(tool.json(&["key", "show", "one"])["state"], "enabled", "no change without its record");
+    let list = ["key", "list", "--json"];
+    let listed = run_on_a_full_disk(&tool, &list);
+    assert_eq!((listed.code, &listed.json()[0]["key_id"]), (79, &json!("one")), "{}", listed.stderr);
+    assert!(listed.stderr.starts_with("kms: KMS_STORE_ERROR: the audit log"), "{}", listed.stderr);
+    run_on_a_full_disk(&tool, &[["--audit-go-on-when-full"].as_slice(), &list].concat()).ok();
+    let disable = ["--audit-go-on-when-full", "key", "disable", "one"];
+    run_on_a_full_disk(&tool, &disable).ok();
+    assert_eq!(tool.json(&["key", "show", "one"])["state"], "disabled");
+    assert_eq!(tool.records("audit.log").len(), records);
+    tool.run(&["audit", "verify", "audit.log"]).ok();
+
+    tool.run(&["--audit-log", "none/log", "key", "list"]).fails(79, "KMS_STORE_ERROR").says("audit log");
 }
 
 #[test]
@@ -127,8 +159,7 @@ fn a_log_is_verified() {
 #[test]
 fn damage_of_a_log_is_listed_with_its_place() {
     let (tool, _) = with_log();
-    let whole = tool.read("audit.log");
-    let text = String::from_utf8(whole.clone()).expect("text");
+    let text = String::from_utf8(tool.read("audit.log")).expect("text");
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let edited = text.replacen("kms:CreateKey", "kms:DeleteKey", 1);
     let swapped = [&[lines[1], lines[0]], &lines[2..]].concat().concat();
@@ -138,10 +169,16 @@ fn damage_of_a_log_is_listed_with_its_place() {
         ("a reordering", swapped),
         ("a cut tail", lines[..lines.len() - 1].concat()),
     ];
+    let head = tool.read("audit.log.head");
+    // What is recorded in the damaged log goes, too.
+    let damage = |damaged: &str| {
+        tool.write("audit.log", damaged.as_bytes());
+        tool.write("audit.log.head", &head);
+    };
     for (what, damaged) in damages {
         assert_ne!(damaged, text);
         for recorded in [false, true] {
-            tool.write("audit.log", damaged.as_bytes());
+            damage(&damaged);
             let recording = if recorded { LOG.as_slice() } else { &[] };
             let ran = tool.run(&[recording, &["audit", "verify", "audit.log"]].concat());
             assert_eq!(ran.code, 80, "{what}: {}{}", ran.text(), ran.stderr);
@@ -151,16 +188,24 @@ fn damage_of_a_log_is_listed_with_its_place() {
                 ran.text()
             );
             assert!(ran.stderr.starts_with("kms: KMS_CORRUPT_STORE: damages of the audit log found: "));
-            // What verifying wrote into the damaged log goes with it.
-            tool.write("audit.log", damaged.as_bytes());
         }
+        damage(&damaged);
+        let other = tool.run(&[LOG.as_slice(), &["key", "list"]].concat());
+        if damaged.len() < text.len() {
+            other
+                .fails(80, "KMS_CORRUPT_STORE")
+                .says("KMS_CORRUPT_STORE: the audit log is shorter than it was");
+        } else {
+            other.ok();
+        }
+        damage(&damaged);
         let ran = tool.run(&["--json", "audit", "verify", "audit.log"]);
         let (found, error): (Value, Value) = (ran.json(), serde_json::from_str(&ran.stderr).expect("JSON"));
         assert_eq!(found["damages"][0]["file"], "audit.log", "{what}");
         assert!(found["damages"][0]["problem"].as_str().is_some_and(|text| !text.is_empty()), "{what}");
         assert_eq!(error["error"]["status"], "KMS_CORRUPT_STORE", "{what}");
     }
-    tool.write("audit.log", &whole);
+    damage(&text);
     std::fs::remove_file(tool.path("audit.log.head")).expect("the head");
     assert_ne!(tool.run(&["audit", "verify", "audit.log"]).code, 0, "without its head");
 }

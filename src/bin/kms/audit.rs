@@ -10,7 +10,6 @@ use clap::{Args, Subcommand, ValueEnum};
 use kms::audit::{LogDamage, Position};
 use kms::capi::constants as c;
 use kms::engine::Listed;
-use kms::error::Error;
 use serde_json::Value;
 
 use crate::failure::{Failure, Result};
@@ -141,7 +140,7 @@ impl Verify {
             return Ok(());
         }
         out.finish()?;
-        Err(Error::corrupt(format!("damages of the audit log found: {found}")).into())
+        Err(Failure::DamagedLog(format!("damages of the audit log found: {found}")))
     }
 }
 
@@ -247,7 +246,8 @@ fn record(line: &str) -> Result<Record> {
         "grant",
         "since",
     ];
-    let wrong = || Error::corrupt("the log has a line that is no record; `kms audit verify` says which");
+    let wrong =
+        || Failure::DamagedLog("the log has a line that is no record; `kms audit verify` says which".into());
     let value: Value = serde_json::from_str(line).map_err(|_| wrong())?;
     let members = value.as_object().ok_or_else(wrong)?;
     let number = |name: &str| members.get(name).and_then(Value::as_u64);

@@ -64,9 +64,9 @@ pub struct Lockout {
 pub struct Check {
     #[command(flatten)]
     key: Key,
-    /// Who
+    /// Who; --principal is who asks
     #[arg(long = "for", value_name = "PRINCIPAL")]
-    principal: String,
+    who: String,
     /// What: "kms:Decrypt", or just "Decrypt"
     #[arg(long, value_parser = action)]
     action: Action,
@@ -126,7 +126,7 @@ impl Check {
         let key_id = kms.describe_key(&self.key.request(0))?.key_id;
         let account = Account::new(kms.account_id(), kms.region());
         let rules = rules(&kms, &key_id, &account, draft)?;
-        let principal = Principal::named(&account, &self.principal)?;
+        let principal = Principal::named(&account, &self.who)?;
         let context: Vec<(&str, &str)> =
             self.context.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         let circumstances = Circumstances {
