@@ -46,7 +46,7 @@ test:
 # What takes too long for every day: a million steps of XAES's chain, a thousand kills, a minute of sixteen processes,
 # hundreds of forks beside busy threads, ...
 test-long:
-	$(CARGO) test --features test-hooks --no-fail-fast -- --ignored --nocapture --test-threads=1
+	$(CARGO) test --features test-hooks,cli --no-fail-fast -- --ignored --nocapture --test-threads=1
 
 # What a data key costs, against OpenSSL in the same run.
 bench:

@@ -151,7 +151,7 @@ func TestStats(t *testing.T) {
 	}
 	_, err = k.Decrypt(DecryptRequest{Ciphertext: sealed.Ciphertext, AAD: []byte("not this")})
 	expect(t, "a wrong AAD", err, ErrInvalidCiphertext)
-	stats, err := k.Stats()
+	stats, err := k.Stats(StatsRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -531,7 +531,7 @@ func TestOptions(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		stats, err := k.Stats()
+		stats, err := k.Stats(StatsRequest{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -548,7 +548,7 @@ func TestOptions(t *testing.T) {
 		if _, err := k.GenerateDataKey(DataKeyRequest{KeyID: "k"}); err != nil {
 			t.Fatal(err)
 		}
-		stats, err := k.Stats()
+		stats, err := k.Stats(StatsRequest{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -106,6 +106,14 @@ impl Failure {
     }
 }
 
+/// None for what the caller may not do: an answer goes without it.
+pub fn unless_denied<T>(outcome: kms::Result<T>) -> kms::Result<Option<T>> {
+    match outcome {
+        Err(Error::AccessDenied { .. }) => Ok(None),
+        outcome => outcome.map(Some),
+    }
+}
+
 /// A dry run that would have succeeded is a success, for `kms rekey --dry-run && kms rekey`.
 fn exit_code(status: Status) -> u8 {
     match status {
@@ -122,6 +130,7 @@ fn message(error: &Error) -> String {
     let text = error.to_string();
     let text = ["request.", "options."].iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(&text);
     text.replace("KMS_OPEN_READ_ONLY opens", "--read-only opens")
+        .replace("KMS_BYPASS_POLICY_LOCKOUT_CHECK", "--bypass-lockout-check")
 }
 
 /// The table of exit codes, for --help, the manual page, and docs/cli.md.
