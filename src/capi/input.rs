@@ -95,7 +95,7 @@ pub(super) fn no_flags(name: &'static str, value: u32) -> Result<()> {
 
 /// # Safety
 /// `pointer` is NULL or a NUL-terminated string that lives as long as the request.
-#[inline]
+#[inline(always)]
 pub(super) unsafe fn optional_str<'a>(name: &'static str, pointer: *const c_char) -> Result<Option<&'a str>> {
     if pointer.is_null() {
         return Ok(None);
@@ -117,7 +117,7 @@ fn missing(name: &'static str) -> Error {
 
 /// # Safety
 /// As optional_str.
-#[inline]
+#[inline(always)]
 pub(super) unsafe fn required_str<'a>(name: &'static str, pointer: *const c_char) -> Result<&'a str> {
     // SAFETY: promised by the caller.
     unsafe { optional_str(name, pointer) }?.ok_or_else(|| missing(name))

@@ -81,7 +81,7 @@ impl Lanes {
     }
 
     /// Takes a lane. Never waits.
-    #[inline]
+    #[inline(always)]
     pub fn take(&self) -> Result<LaneGuard<'_>> {
         thread_local! {
             static USUAL: Cell<usize> = const { Cell::new(usize::MAX) };
