@@ -63,6 +63,31 @@ func ExampleError() {
 	// it is the alias that is not there; the same call may succeed later: false
 }
 
+func ExampleKMS_AsPrincipal() {
+	k := openExample()
+	defer k.Close()
+	shop, err := k.AsPrincipal(kms.PrincipalRequest{Principal: "shop"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer shop.Close()
+	if _, err := shop.GenerateDataKey(kms.DataKeyRequest{KeyID: "orders"}); !errors.Is(err, kms.ErrAccessDenied) {
+		log.Fatal("it may do that already: ", err)
+	}
+	grant, err := k.CreateGrant(kms.CreateGrantRequest{
+		KeyID: "orders", GranteePrincipal: "shop", Operations: kms.GrantGenerateDataKey | kms.GrantDecrypt,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	tokens := []string{grant.GrantToken} // work at once, in every process
+	if _, err := shop.GenerateDataKey(kms.DataKeyRequest{KeyID: "orders", GrantTokens: tokens}); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("served")
+	// Output: served
+}
+
 func ExampleKMS_Encrypt() {
 	k := openExample()
 	defer k.Close()

@@ -589,7 +589,7 @@ func TestTheCacheIsBoundedAsOpenIsTold(t *testing.T) {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
-	stats, err := k.Stats()
+	stats, err := k.Stats(StatsRequest{})
 	if err != nil || stats.KeysCached < 1 || stats.KeysCached > most {
 		t.Errorf("%d keys are cached, %v", stats.KeysCached, err)
 	}

@@ -188,6 +188,14 @@ impl SealedStore {
         *header == self.sealing.load().header
     }
 
+    /// The same for what was found outside the store.
+    pub fn rekeyed_or_damaged(&self, error: Error) -> Error {
+        match error {
+            Error::CorruptStore(_) => self.rekeyed_or(error, self.store.as_ref()),
+            error => error,
+        }
+    }
+
     /// A seal that does not open is no damage if the store has been given another root key meanwhile.
     pub(super) fn rekeyed_or(&self, error: Error, rows: &(impl Rows + ?Sized)) -> Error {
         match rows.header() {
