@@ -40,6 +40,7 @@ fn open(store: &str, flags: u32) -> Kms {
         max_staleness_ms: 0,
         timeout_ms: 0,
         audit: None,
+        max_cached_keys: 0,
     };
     Kms::open(&options).expect("the store")
 }
