@@ -46,15 +46,17 @@ test:
 # What takes too long for every day: a million steps of XAES's chain, a thousand kills, a minute of sixteen processes,
 # hundreds of forks beside busy threads, ...
 test-long:
-	$(CARGO) test --features test-hooks --no-fail-fast -- --ignored --nocapture --test-threads=1
+	$(CARGO) test --features test-hooks,cli --no-fail-fast -- --ignored --nocapture --test-threads=1
 
-# What a data key costs, against OpenSSL in the same run.
+# What a data key costs, against other libraries' cryptography in the same run; rewrites the figures of docs/performance.md.
+# benches/rivals is a crate of its own, built once.
 bench:
 	@scripts/setup.sh demo
 	@$(MAKE) --no-print-directory prefix
-	@$(CC) -O2 -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -Werror benches/data_keys.c \
-	    -o $(TARGET)/bench_data_keys $$(PKG_CONFIG_PATH=$(TARGET)/prefix/lib/pkgconfig pkg-config --cflags --libs kms libcrypto)
-	@LD_LIBRARY_PATH=$(TARGET)/prefix/lib $(TARGET)/bench_data_keys
+	@$(CARGO) build --quiet --release --manifest-path benches/rivals/Cargo.toml --target-dir $(TARGET)/rivals
+	@$(CC) -O2 -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -Werror -pthread benches/data_keys.c \
+	    -o $(TARGET)/bench_data_keys $$(PKG_CONFIG_PATH=$(TARGET)/prefix/lib/pkgconfig pkg-config --cflags --libs kms libcrypto) -ldl
+	@LD_LIBRARY_PATH=$(TARGET)/prefix/lib python3 benches/report.py $(TARGET)/bench_data_keys $(TARGET)/rivals/release/librivals.so
 
 # A store with a million keys: opening, listing, cold keys, memory. The store is kept in target/scale.
 bench-scale:

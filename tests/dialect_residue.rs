@@ -39,6 +39,7 @@ fn open(store: &str, flags: u32) -> Kms {
         flags,
         max_staleness_ms: 0,
         timeout_ms: 0,
+        max_cached_keys: 0,
         audit: None,
         max_cached_keys: 0,
     };

@@ -1,7 +1,10 @@
 //! AES-256-GCM, as `crypto::gcm` opens and seals it, against Project Wycheproof's vectors: every case with a 256-bit
-//! key, a 96-bit IV and a 128-bit tag, the only ones that the library uses.
+//! key, a 96-bit IV and a 128-bit tag, the only ones that the library uses; and against the `aes-gcm` crate over every length of a usual message.
 
+use aes_gcm::aead::{Aead, Payload};
+use aes_gcm::{Aes256Gcm, KeyInit};
 use kms::crypto::gcm::{Gcm, IV_SIZE, TAG_SIZE};
+use kms::crypto::uuid::fill_from_kernel;
 use wycheproof::TestResult;
 use wycheproof::aead::{Test, TestName, TestSet};
 
@@ -116,4 +119,56 @@ fn a_valid_case_with_any_part_changed_does_not_open() {
         }
     }
     assert!(changed > 0);
+}
+
+/// The composition in crypto::gcm against the `aes-gcm` crate: lengths on both sides of every block, of what is hashed in
+/// one go, and of what one piece of keystream covers.
+#[test]
+fn what_it_seals_is_what_aes_gcm_seals() {
+    let lengths = (0..=300).chain([511, 512, 513, 1024, 4095, 65536]);
+    for (round, len) in lengths.enumerate() {
+        for aad_len in [0, 1, 15, 16, 17, 56, 64, len % 257, 300 - len % 301] {
+            let mut random = vec![0; 32 + IV_SIZE + aad_len + len];
+            fill_from_kernel(&mut random).expect("random bytes");
+            let (key, rest) = random.split_first_chunk::<32>().expect("a key");
+            let (iv, rest) = rest.split_first_chunk::<IV_SIZE>().expect("an IV");
+            let (aad, plaintext) = rest.split_at(aad_len);
+
+            let gcm = Gcm::new(key);
+            let mut sealed = vec![0; len + TAG_SIZE];
+            gcm.seal(iv, aad, plaintext, &mut sealed).expect("to seal");
+            let reference = Aes256Gcm::new(key.into());
+            let expected = reference.encrypt(iv.into(), Payload { msg: plaintext, aad }).expect("to seal");
+            assert_eq!(sealed, expected, "{len} bytes with {aad_len} of AAD");
+
+            let (ciphertext, tag) = sealed.split_last_chunk::<TAG_SIZE>().expect("a tag");
+            let mut opened = vec![0; len];
+            gcm.open(iv, aad, ciphertext, tag, &mut opened).expect("to open");
+            assert_eq!(opened, plaintext, "{len} bytes with {aad_len} of AAD");
+
+            // One bit of it all, another one each time.
+            let mut changed = [aad, &sealed].concat();
+            let bit = (round * 31 + aad_len * 7) % (changed.len() * 8);
+            changed[bit / 8] ^= 1 << (bit % 8);
+            let (aad, sealed) = changed.split_at(aad_len);
+            let (ciphertext, tag) = sealed.split_last_chunk::<TAG_SIZE>().expect("a tag");
+            let mut untouched = vec![0xa5; len];
+            assert!(gcm.open(iv, aad, ciphertext, tag, &mut untouched).is_err(), "bit {bit} of {len} bytes");
+            assert!(untouched.iter().all(|byte| *byte == 0xa5), "the output was touched");
+        }
+    }
+}
+
+#[test]
+fn an_output_of_the_wrong_length_is_refused() {
+    let gcm = Gcm::new(&[1; 32]);
+    for wrong in [0, 15, 16 + 31, 16 + 33] {
+        assert!(gcm.seal(&[0; IV_SIZE], b"", &[0; 32], &mut vec![0; wrong]).is_err());
+    }
+    let mut sealed = [0; 32 + TAG_SIZE];
+    gcm.seal(&[0; IV_SIZE], b"", &[0; 32], &mut sealed).expect("to seal");
+    let (ciphertext, tag) = sealed.split_last_chunk::<TAG_SIZE>().expect("a tag");
+    for wrong in [0, 31, 33] {
+        assert!(gcm.open(&[0; IV_SIZE], b"", ciphertext, tag, &mut vec![0; wrong]).is_err());
+    }
 }

@@ -151,7 +151,7 @@ func TestStats(t *testing.T) {
 	}
 	_, err = k.Decrypt(DecryptRequest{Ciphertext: sealed.Ciphertext, AAD: []byte("not this")})
 	expect(t, "a wrong AAD", err, ErrInvalidCiphertext)
-	stats, err := k.Stats()
+	stats, err := k.Stats(StatsRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -531,7 +531,7 @@ func TestOptions(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		stats, err := k.Stats()
+		stats, err := k.Stats(StatsRequest{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -548,7 +548,7 @@ func TestOptions(t *testing.T) {
 		if _, err := k.GenerateDataKey(DataKeyRequest{KeyID: "k"}); err != nil {
 			t.Fatal(err)
 		}
-		stats, err := k.Stats()
+		stats, err := k.Stats(StatsRequest{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -589,7 +589,7 @@ func TestTheCacheIsBoundedAsOpenIsTold(t *testing.T) {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
-	stats, err := k.Stats()
+	stats, err := k.Stats(StatsRequest{})
 	if err != nil || stats.KeysCached < 1 || stats.KeysCached > most {
 		t.Errorf("%d keys are cached, %v", stats.KeysCached, err)
 	}

@@ -217,6 +217,7 @@ pub unsafe extern "C" fn kms_generate_data_keys(
 
 /// # Safety
 /// Pointers of `raw` as the caller of the C function promises them.
+#[inline(always)]
 unsafe fn data_key_request(raw: &kms_data_key_request_t) -> Result<DataKeyRequest<'_>> {
     input::reserved("request.reserved", raw.reserved)?;
     // SAFETY: promised by the caller.

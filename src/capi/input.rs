@@ -28,6 +28,7 @@ pub(super) trait Extensible: Copy {
 ///
 /// # Safety
 /// `pointer` is NULL or points to at least a size_t.
+#[inline(always)]
 pub(super) unsafe fn struct_size<T: Extensible>(pointer: *const T) -> Result<usize> {
     if pointer.is_null() {
         return Err(Error::argument(format!("{}: is NULL; it is required", T::NAME)));
@@ -48,6 +49,7 @@ pub(super) unsafe fn struct_size<T: Extensible>(pointer: *const T) -> Result<usi
 ///
 /// # Safety
 /// `pointer` is NULL or points to struct_size readable bytes.
+#[inline(always)]
 pub(super) unsafe fn request<T: Extensible>(pointer: *const T) -> Result<T> {
     // SAFETY: promised by the caller.
     let size = unsafe { struct_size(pointer) }?;
@@ -70,6 +72,7 @@ pub(super) unsafe fn request<T: Extensible>(pointer: *const T) -> Result<T> {
 
 /// # Safety
 /// `pointer` is NULL or a handle from kms_open that is not closed.
+#[inline(always)]
 pub(super) unsafe fn handle<'a>(pointer: *mut kms_t) -> Result<&'a Kms> {
     // SAFETY: promised by the caller.
     match unsafe { pointer.as_ref() } {
@@ -92,28 +95,37 @@ pub(super) fn no_flags(name: &'static str, value: u32) -> Result<()> {
 
 /// # Safety
 /// `pointer` is NULL or a NUL-terminated string that lives as long as the request.
+#[inline(always)]
 pub(super) unsafe fn optional_str<'a>(name: &'static str, pointer: *const c_char) -> Result<Option<&'a str>> {
     if pointer.is_null() {
         return Ok(None);
     }
     // SAFETY: promised by the caller.
     let text = unsafe { CStr::from_ptr(pointer) };
-    match text.to_str() {
-        Ok(text) => Ok(Some(text)),
-        Err(_) => Err(Error::argument(format!("{name}: is not valid UTF-8"))),
-    }
+    text.to_str().map(Some).map_err(|_| not_utf8(name))
+}
+
+#[cold]
+fn not_utf8(name: &'static str) -> Error {
+    Error::argument(format!("{name}: is not valid UTF-8"))
+}
+
+#[cold]
+fn missing(name: &'static str) -> Error {
+    Error::argument(format!("{name}: is NULL; it is required"))
 }
 
 /// # Safety
 /// As optional_str.
+#[inline(always)]
 pub(super) unsafe fn required_str<'a>(name: &'static str, pointer: *const c_char) -> Result<&'a str> {
     // SAFETY: promised by the caller.
-    unsafe { optional_str(name, pointer) }?
-        .ok_or_else(|| Error::argument(format!("{name}: is NULL; it is required")))
+    unsafe { optional_str(name, pointer) }?.ok_or_else(|| missing(name))
 }
 
 /// # Safety
 /// `bytes.data` is NULL or points to `bytes.len` readable bytes that live as long as the request.
+#[inline(always)]
 pub(super) unsafe fn bytes<'a>(name: &'static str, bytes: kms_bytes_t) -> Result<&'a [u8]> {
     if bytes.data.is_null() {
         return if bytes.len == 0 {
@@ -133,6 +145,7 @@ pub(super) unsafe fn bytes<'a>(name: &'static str, bytes: kms_bytes_t) -> Result
 ///
 /// # Safety
 /// As bytes; `context` points to `context_len` entries of NUL-terminated strings.
+#[inline(always)]
 pub(super) unsafe fn aad<'a>(
     raw: kms_bytes_t,
     context: *const kms_context_entry_t,
@@ -143,6 +156,18 @@ pub(super) unsafe fn aad<'a>(
     if context_len == 0 {
         return Aad::raw(raw);
     }
+    // SAFETY: promised by the caller.
+    unsafe { context_aad(raw, context, context_len) }
+}
+
+/// # Safety
+/// As aad.
+#[inline(never)]
+unsafe fn context_aad<'a>(
+    raw: &'a [u8],
+    context: *const kms_context_entry_t,
+    context_len: usize,
+) -> Result<Aad<'a>> {
     if !raw.is_empty() {
         return Err(Error::argument("request.aad: is given together with a context; give one of them"));
     }
@@ -205,11 +230,20 @@ unsafe fn tag_entries(tags: *const kms_tag_t, len: usize) -> Result<Vec<kms_tag_
 
 /// # Safety
 /// `tokens` points to `len` NUL-terminated strings.
+#[inline(always)]
 pub(super) unsafe fn grant_tokens<'a>(tokens: *const *const c_char, len: usize) -> Result<GrantTokens<'a>> {
-    let mut list = GrantTokens::new();
     if len == 0 {
-        return Ok(list);
+        return Ok(GrantTokens::new());
     }
+    // SAFETY: promised by the caller.
+    unsafe { some_grant_tokens(tokens, len) }
+}
+
+/// # Safety
+/// As grant_tokens.
+#[inline(never)]
+unsafe fn some_grant_tokens<'a>(tokens: *const *const c_char, len: usize) -> Result<GrantTokens<'a>> {
+    let mut list = GrantTokens::new();
     if tokens.is_null() {
         return Err(Error::argument(format!("request.grant_tokens: is NULL, but grant_tokens_len is {len}")));
     }

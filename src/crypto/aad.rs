@@ -8,8 +8,9 @@ pub const MAX_RAW: usize = 8192;
 pub const MAX_CONTEXT: usize = 32768;
 pub const MAX_CONTEXT_PAIRS: usize = 2048;
 
-/// Most contexts have few pairs; these need no allocation.
-pub type Pairs<'a> = SmallVec<[(&'a str, &'a str); 16]>;
+/// Most contexts have few pairs; these need no allocation. More places would be copied in every call, with or without a
+/// context: 16 of them took 50 ns of 400.
+pub type Pairs<'a> = SmallVec<[(&'a str, &'a str); 4]>;
 
 /// What authenticates a ciphertext besides its header.
 #[allow(clippy::large_enum_variant)] // lives on the stack of one call; a box would be an allocation
@@ -26,6 +27,7 @@ pub struct Context<'a> {
 }
 
 impl<'a> Aad<'a> {
+    #[inline]
     pub fn raw(bytes: &'a [u8]) -> Result<Self> {
         if bytes.len() > MAX_RAW {
             return Err(Error::argument(format!(

@@ -1,8 +1,14 @@
-//! AES-256-GCM (NIST SP 800-38D) with 96-bit IVs and 128-bit tags, on the `aes-gcm` crate.
+//! AES-256-GCM (NIST SP 800-38D) with 96-bit IVs and 128-bit tags, composed of the `aes` and `ghash` crates: `aes-gcm`
+//! keeps AES's decryption keys too, wipes a copy of GHASH's key byte by byte in every message, and needs 7 KiB of stack,
+//! which would have to be wiped as well. tests/gcm.rs holds this composition to `aes-gcm` and to Wycheproof's vectors.
 
-use aes_gcm::aead::AeadInOut;
-use aes_gcm::aead::inout::InOutBuf;
-use aes_gcm::{Aes256Gcm, KeyInit};
+use aes::cipher::array::Array;
+use aes::cipher::consts::U16;
+use aes::cipher::{BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, KeyInit};
+use aes::{Aes256Enc, Block};
+use ghash::GHash;
+use ghash::universal_hash::UniversalHash;
+use subtle::ConstantTimeEq;
 
 use super::secret::on_wiped_stack;
 use crate::error::{Error, Result};
@@ -10,35 +16,53 @@ use crate::error::{Error, Result};
 pub const IV_SIZE: usize = 12;
 pub const TAG_SIZE: usize = 16;
 
-/// Bytes of stack in which one message's work may leave round keys and powers of H. `aes-gcm` has all of AES's backends in
-/// one frame of 7 KiB; wiping it takes some 60 ns of a call.
-const MESSAGE_DEPTH: usize = if cfg!(debug_assertions) { 32 * 1024 } else { 8 * 1024 };
+const BLOCK: usize = 16;
+/// Blocks of keystream that are made at a time: the tag's mask and 112 bytes, more than any wrapped data key of usual size.
+const STREAM_BLOCKS: usize = 8;
+/// Blocks that GHASH takes in one reduction (`ghash` 0.6 has four powers of H), and those of a message that is hashed in
+/// one go.
+const HASH_STEP: usize = 4;
+const HASH_BLOCKS: usize = 4 * HASH_STEP;
+/// SP 800-38D clause 5.2.1.1: 2^39 - 256 bits of plaintext, so that no counter comes twice.
+const MAX_MESSAGE: u64 = (1 << 36) - 32;
 
-/// An expanded AES-256-GCM key.
-pub struct Gcm(Aes256Gcm);
+/// Bytes of stack in which one message's work may leave round keys and powers of H. Its deepest frames take 2 KiB, most of
+/// them in `tag`; tests/residue.rs looks for what they leave.
+const MESSAGE_DEPTH: usize = if cfg!(debug_assertions) { 32 * 1024 } else { 3 * 1024 };
+
+/// An expanded AES-256-GCM key. Nothing in it wipes itself: it is kept in protected pages, which are wiped as a whole, or
+/// for the length of a call on a stack that is (secret::on_wiped_stack).
+pub struct Gcm {
+    cipher: Aes256Enc,
+    /// Keyed, with nothing hashed yet.
+    ghash: GHash,
+}
 
 impl Gcm {
-    /// Expands a key. To be called on a stack that is wiped (secret::on_wiped_stack).
+    /// Expands a key. To be called on a stack that is wiped.
     #[inline]
     pub fn new(key: &[u8; 32]) -> Self {
-        Gcm(Aes256Gcm::new(key.into()))
+        let cipher = Aes256Enc::new(key.into());
+        let mut h = [Block::default()];
+        cipher.encrypt_with_backend(Each(&mut h));
+        let [h] = h;
+        Gcm { cipher, ghash: GHash::new(&h) }
     }
 
     /// Encrypts `plaintext` into `out`, which is TAG_SIZE longer: ciphertext, then tag.
     #[inline]
     pub fn seal(&self, iv: &[u8; IV_SIZE], aad: &[u8], plaintext: &[u8], out: &mut [u8]) -> Result<()> {
-        let (ciphertext, tag) =
-            out.split_at_mut_checked(plaintext.len()).ok_or(Error::Internal("a short ciphertext"))?;
-        let buffer =
-            InOutBuf::new(plaintext, ciphertext).map_err(|_| Error::Internal("a short ciphertext"))?;
+        let (ciphertext, tag) = out
+            .split_last_chunk_mut::<TAG_SIZE>()
+            .filter(|(ciphertext, _)| ciphertext.len() == plaintext.len())
+            .ok_or_else(|| Error::Internal("a ciphertext of the wrong length"))?;
+        check_len(plaintext.len())?;
         on_wiped_stack::<MESSAGE_DEPTH, _>(|| {
-            let computed = self
-                .0
-                .encrypt_inout_detached(iv.into(), aad, buffer)
-                .map_err(|_| Error::Internal("AES-GCM refused its input"))?;
-            tag.copy_from_slice(&computed);
-            Ok(())
-        })
+            let stream = self.first_stream(iv, plaintext.len());
+            self.crypt(iv, &stream, plaintext, ciphertext);
+            *tag = self.tag(&stream[0], aad, ciphertext);
+        });
+        Ok(())
     }
 
     /// Verifies the tag, then decrypts into `out`, which is as long as `ciphertext`; untouched if the tag is wrong.
@@ -51,11 +75,17 @@ impl Gcm {
         tag: &[u8; TAG_SIZE],
         out: &mut [u8],
     ) -> Result<()> {
-        let buffer = InOutBuf::new(ciphertext, out).map_err(|_| Error::Internal("a short plaintext"))?;
+        if out.len() != ciphertext.len() {
+            return Err(Error::Internal("a plaintext of the wrong length"));
+        }
+        check_len(ciphertext.len())?;
         on_wiped_stack::<MESSAGE_DEPTH, _>(|| {
-            self.0
-                .decrypt_inout_detached(iv.into(), aad, buffer, tag.into())
-                .map_err(|_| Error::InvalidCiphertext)
+            let stream = self.first_stream(iv, ciphertext.len());
+            if !bool::from(self.tag(&stream[0], aad, ciphertext).ct_eq(tag)) {
+                return Err(Error::InvalidCiphertext);
+            }
+            self.crypt(iv, &stream, ciphertext, out);
+            Ok(())
         })
     }
 
@@ -69,5 +99,109 @@ impl Gcm {
     ) -> Result<()> {
         let mut scratch = zeroize::Zeroizing::new(vec![0; ciphertext.len()]);
         self.open(iv, aad, ciphertext, tag, &mut scratch)
+    }
+
+    /// The tag's mask (the counter is 1) and as much of the keystream after it as a message of `len` bytes needs of the
+    /// first STREAM_BLOCKS.
+    #[inline]
+    fn first_stream(&self, iv: &[u8; IV_SIZE], len: usize) -> [Block; STREAM_BLOCKS] {
+        let mut stream = [Block::default(); STREAM_BLOCKS];
+        let needed = (1 + len.div_ceil(BLOCK)).min(STREAM_BLOCKS);
+        self.keystream(iv, 1, &mut stream[..needed]);
+        stream
+    }
+
+    /// The keystream from a counter on (clause 6.5).
+    #[inline]
+    fn keystream(&self, iv: &[u8; IV_SIZE], counter: u32, stream: &mut [Block]) {
+        for (block, counter) in stream.iter_mut().zip(counter..) {
+            let (iv_place, counter_place) = block.split_at_mut(IV_SIZE);
+            iv_place.copy_from_slice(iv);
+            counter_place.copy_from_slice(&counter.to_be_bytes());
+        }
+        self.cipher.encrypt_with_backend(Each(stream));
+    }
+
+    /// Encrypts or decrypts; `first` is of first_stream.
+    #[inline]
+    fn crypt(&self, iv: &[u8; IV_SIZE], first: &[Block; STREAM_BLOCKS], input: &[u8], output: &mut [u8]) {
+        let head = input.len().min((STREAM_BLOCKS - 1) * BLOCK);
+        let (input, later_input) = input.split_at(head);
+        let (output, later_output) = output.split_at_mut(head);
+        xor(input, &first[1..], output);
+        if !later_input.is_empty() {
+            self.crypt_later(iv, later_input, later_output);
+        }
+    }
+
+    /// What first_stream does not reach.
+    #[inline(never)]
+    fn crypt_later(&self, iv: &[u8; IV_SIZE], input: &[u8], output: &mut [u8]) {
+        const CHUNK: usize = STREAM_BLOCKS * BLOCK;
+        let counters = (1 + STREAM_BLOCKS as u32..).step_by(STREAM_BLOCKS);
+        for ((input, output), counter) in input.chunks(CHUNK).zip(output.chunks_mut(CHUNK)).zip(counters) {
+            let mut stream = [Block::default(); STREAM_BLOCKS];
+            self.keystream(iv, counter, &mut stream[..input.len().div_ceil(BLOCK)]);
+            xor(input, &stream, output);
+        }
+    }
+
+    /// GHASH over AAD, ciphertext and their lengths, masked (clause 7.1).
+    #[inline]
+    fn tag(&self, mask: &Block, aad: &[u8], ciphertext: &[u8]) -> [u8; TAG_SIZE] {
+        let mut ghash = self.ghash.clone();
+        let mut lengths = [0; BLOCK];
+        let (of_aad, of_ciphertext) = lengths.split_at_mut(8);
+        of_aad.copy_from_slice(&(aad.len() as u64 * 8).to_be_bytes());
+        of_ciphertext.copy_from_slice(&(ciphertext.len() as u64 * 8).to_be_bytes());
+
+        let aad_blocks = aad.len().div_ceil(BLOCK);
+        let count = aad_blocks + ciphertext.len().div_ceil(BLOCK) + 1;
+        if count <= HASH_BLOCKS {
+            // Laid out in whole steps, with blocks of zeros before the message: they leave a hash of nothing as it is.
+            let mut blocks = [[0; BLOCK]; HASH_BLOCKS];
+            let before = count.wrapping_neg() % HASH_STEP;
+            let bytes = blocks[..before + count].as_flattened_mut();
+            let (bytes, last) = bytes.split_at_mut((before + count - 1) * BLOCK);
+            last.copy_from_slice(&lengths);
+            let (aad_place, ciphertext_place) = bytes[before * BLOCK..].split_at_mut(aad_blocks * BLOCK);
+            aad_place[..aad.len()].copy_from_slice(aad);
+            ciphertext_place[..ciphertext.len()].copy_from_slice(ciphertext);
+            ghash.update(Array::cast_slice_from_core(&blocks[..before + count]));
+        } else {
+            ghash.update_padded(aad);
+            ghash.update_padded(ciphertext);
+            ghash.update(&[lengths.into()]);
+        }
+        let hash: [u8; TAG_SIZE] = ghash.finalize().into();
+        (u128::from_ne_bytes(hash) ^ u128::from_ne_bytes((*mask).into())).to_ne_bytes()
+    }
+}
+
+fn check_len(len: usize) -> Result<()> {
+    if len as u64 > MAX_MESSAGE { Err(Error::Internal("a message too long for AES-GCM")) } else { Ok(()) }
+}
+
+#[inline]
+fn xor(input: &[u8], stream: &[Block], output: &mut [u8]) {
+    for ((output, input), stream) in output.iter_mut().zip(input).zip(Array::slice_as_flattened(stream)) {
+        *output = input ^ stream;
+    }
+}
+
+/// Encrypts blocks in place, one by one: the processor overlaps them. The ways in which `aes` takes many blocks at a time
+/// are made for long messages; each spreads all round keys over wide registers first, and has a large frame.
+struct Each<'a>(&'a mut [Block]);
+
+impl BlockSizeUser for Each<'_> {
+    type BlockSize = U16;
+}
+
+impl BlockCipherEncClosure for Each<'_> {
+    #[inline(always)]
+    fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, backend: &B) {
+        for block in self.0 {
+            backend.encrypt_block(block.into());
+        }
     }
 }

@@ -125,6 +125,24 @@ impl Generator {
     }
 }
 
+impl Generator {
+    /// Takes a few bytes, as fill: a number that is known when this is compiled needs no calls to copy and erase them.
+    #[inline]
+    pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut out = [0; N];
+        let used = self.used;
+        match self.output().get_mut(used..used + N) {
+            Some(next) => {
+                out.copy_from_slice(next);
+                next.fill(0);
+                self.used += N;
+            }
+            None => self.fill(&mut out),
+        }
+        out
+    }
+}
+
 impl TryRng for Generator {
     type Error = Infallible;
 

@@ -54,7 +54,7 @@ impl Kms {
         live.finish(&call, outcome)
     }
 
-    #[inline]
+    #[inline(always)]
     fn data_key_call<'a, 't: 'a>(
         &'a self,
         request: &'a DataKeyRequest<'t>,
@@ -67,7 +67,7 @@ impl Kms {
             .with_data_key_spec(checked.length.spec)
     }
 
-    #[inline]
+    #[inline(always)]
     fn check_data_key<'a>(&self, request: &DataKeyRequest<'a>) -> Result<Checked<'a>> {
         request::check_flags("request.flags", request.flags, FLAGS)?;
         Ok(Checked {
@@ -97,7 +97,7 @@ impl Kms {
 }
 
 impl Live {
-    #[inline]
+    #[inline(always)]
     fn generate_one(
         &self,
         request: &DataKeyRequest<'_>,
@@ -138,7 +138,7 @@ impl Live {
     }
 
     /// Everything up to the buffers, once for however many data keys `body` seals.
-    #[inline]
+    #[inline(always)]
     fn with_batch(
         &self,
         request: &DataKeyRequest<'_>,
@@ -193,7 +193,7 @@ impl Live {
     }
 
     /// Sees to it that the key may be used: what is cached is fresh enough, and a rotation that is due has happened.
-    #[inline]
+    #[inline(always)]
     pub(super) fn ready<'a>(
         &self,
         lane: &'a mut Lane,
@@ -227,9 +227,9 @@ struct DataKeyBatch<'a> {
 
 impl DataKeyBatch<'_> {
     /// Generates one data key into the caller's plaintext, ciphertext and IV.
-    #[inline]
+    #[inline(always)]
     fn seal(&mut self, [plaintext, ciphertext, iv]: [Option<&mut [u8]>; 3]) -> Result<()> {
-        let ciphertext = ciphertext.ok_or(Error::Internal("no place for the ciphertext"))?;
+        let ciphertext = ciphertext.ok_or_else(|| Error::Internal("no place for the ciphertext"))?;
         // What can fail comes before the first byte that the caller sees.
         let message = self.sealer.next_message(self.key, self.version, self.material, self.epoch)?;
         match plaintext.filter(|plaintext| !plaintext.is_empty()) {

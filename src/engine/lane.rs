@@ -81,7 +81,7 @@ impl Lanes {
     }
 
     /// Takes a lane. Never waits.
-    #[inline]
+    #[inline(always)]
     pub fn take(&self) -> Result<LaneGuard<'_>> {
         thread_local! {
             static USUAL: Cell<usize> = const { Cell::new(usize::MAX) };
@@ -168,7 +168,7 @@ impl LaneGuard<'_> {
     #[inline]
     pub fn lane(&mut self) -> Result<&mut Lane> {
         match self {
-            LaneGuard::Usual(lane) => lane.as_mut().ok_or(Error::Internal("an empty lane")),
+            LaneGuard::Usual(lane) => lane.as_mut().ok_or_else(|| Error::Internal("an empty lane")),
             LaneGuard::Extra(lane, _) => Ok(lane),
         }
     }
@@ -235,7 +235,7 @@ impl KeyMemos {
         KeyMemos { by_name: [const { None }; MEMOS], by_uuid: [const { None }; MEMOS] }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn by_name(&mut self, keyring: &Keyring, name: KeyName<'_>, epoch: u64) -> Result<&Key> {
         let place = &mut self.by_name[ends_hash(name.as_str().as_bytes()) as usize % MEMOS];
         let hit = place.as_ref().is_some_and(|memo| memo.epoch == epoch && *memo.name == *name.as_str());
@@ -243,7 +243,7 @@ impl KeyMemos {
             let key = keyring.by_name(name)?;
             *place = Some(NameMemo { name: name.as_str().into(), epoch, key });
         }
-        place.as_ref().map(|memo| &*memo.key).ok_or(Error::Internal("an empty memo"))
+        place.as_ref().map(|memo| &*memo.key).ok_or_else(|| Error::Internal("an empty memo"))
     }
 
     /// None if no key has this UUID.
@@ -303,7 +303,6 @@ impl Subkey {
 }
 
 /// The messages that are sealed under one subkey.
-#[derive(Clone, Copy)]
 struct Batch {
     key: Uuid,
     version: u32,
@@ -340,7 +339,7 @@ impl Sealer {
         };
         Ok(Sealer {
             secrets: SecretBox::new(empty, Inherit::Nothing, require_lock)?,
-            batches: [None; MEMOS],
+            batches: [const { None }; MEMOS],
             places: std::array::from_fn(|place| place as u8),
             subkeys_derived: 0,
             system_rng,
@@ -369,19 +368,18 @@ impl Sealer {
     }
 
     #[inline]
-    fn fill_public(&mut self, out: &mut [u8]) -> Result<()> {
+    fn public_bytes<const N: usize>(&mut self) -> Result<[u8; N]> {
         if self.system_rng {
-            return uuid::fill_from_kernel(out);
+            let mut bytes = [0; N];
+            uuid::fill_from_kernel(&mut bytes)?;
+            return Ok(bytes);
         }
-        self.secrets.public.fill(out);
-        Ok(())
+        Ok(self.secrets.public.bytes())
     }
 
     #[inline]
     pub fn request_id(&mut self) -> Uuid {
-        let mut bytes = [0; 16];
-        self.secrets.public.fill(&mut bytes);
-        uuid::from_random(bytes)
+        uuid::from_random(self.secrets.public.bytes())
     }
 
     /// The next message of the current batch, with a fresh IV. No caller chooses a nonce.
@@ -393,27 +391,31 @@ impl Sealer {
         material: &Material,
         epoch: u64,
     ) -> Result<Message> {
-        let mut iv = [0; IV_SIZE];
-        self.fill_public(&mut iv)?;
-        let seed = self.secrets.public.seeds();
-        let number = version.record.number;
-        let place = usize::from(key.uuid[0]) % MEMOS;
-        let batch = match self.batches[place] {
-            Some(batch) if batch.goes_on(key, number, epoch, seed) => Batch { used: batch.used + 1, ..batch },
-            _ => {
-                let mut n1 = [0; N1_SIZE];
-                self.fill_public(&mut n1)?;
-                Batch { key: key.uuid, version: number, n1, used: 1, epoch, seed }
-            }
-        };
-        self.batches[place] = Some(batch);
-        let place = self.place(usize::from(batch.n1[0]) % SUBKEYS);
+        let iv = self.public_bytes::<IV_SIZE>()?;
+        let n1 = self.next_n1(key, version.record.number, epoch)?;
+        let place = self.place(usize::from(n1[0]) % SUBKEYS);
         let subkey = &mut self.secrets.subkeys[place];
-        if !subkey.as_ref().is_some_and(|subkey| subkey.is(key, version, &batch.n1)) {
+        if !subkey.as_ref().is_some_and(|subkey| subkey.is(key, version, &n1)) {
             self.subkeys_derived += 1;
-            derive(subkey, key, version, material, &batch.n1);
+            derive(subkey, key, version, material, &n1);
         }
-        Ok(Message { n1: batch.n1, iv, place })
+        Ok(Message { n1, iv, place })
+    }
+
+    /// Counts a message in the key's batch, and begins a new batch where that one is over.
+    #[inline]
+    fn next_n1(&mut self, key: &Key, version: u32, epoch: u64) -> Result<[u8; N1_SIZE]> {
+        let seed = self.secrets.public.seeds();
+        let place = usize::from(key.uuid[0]) % MEMOS;
+        if let Some(batch) = &mut self.batches[place]
+            && batch.goes_on(key, version, epoch, seed)
+        {
+            batch.used += 1;
+            return Ok(batch.n1);
+        }
+        let n1 = self.public_bytes::<N1_SIZE>()?;
+        self.batches[place] = Some(Batch { key: key.uuid, version, n1, used: 1, epoch, seed });
+        Ok(n1)
     }
 
     /// A payload: a subkey of its own, and its nonces from the kernel.

@@ -12,6 +12,7 @@ mod lane;
 mod lifecycle;
 mod list;
 mod names;
+mod on_key;
 mod payload;
 mod policies;
 mod request;

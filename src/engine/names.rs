@@ -12,15 +12,19 @@ const ALIAS_PREFIX: &str = "alias/";
 
 impl Account {
     /// What a request's key_id means. An ARN of another account or region names nothing here.
+    #[inline]
     pub fn key_name<'a>(&self, reference: &'a str) -> Result<KeyName<'a>> {
+        let is_name = (1..=MAX_REFERENCE).contains(&reference.len()) && !is_arn(reference);
+        if is_name { Ok(plain(reference)) } else { self.named_by_arn(reference) }
+    }
+
+    #[inline(never)]
+    fn named_by_arn<'a>(&self, reference: &'a str) -> Result<KeyName<'a>> {
         if reference.is_empty() || reference.len() > MAX_REFERENCE {
             return Err(Error::argument(format!(
                 "request.key_id: has {} bytes, expected 1 to {MAX_REFERENCE}",
                 reference.len()
             )));
-        }
-        if !reference.starts_with("arn:") && !reference.starts_with("acs:") {
-            return Ok(plain(reference));
         }
         self.resource(reference)
             .and_then(|resource| match resource.strip_prefix("key/") {
@@ -43,6 +47,12 @@ impl Account {
     }
 }
 
+#[inline]
+fn is_arn(reference: &str) -> bool {
+    reference.starts_with("arn:") || reference.starts_with("acs:")
+}
+
+#[inline]
 fn plain(reference: &str) -> KeyName<'_> {
     if reference.starts_with(ALIAS_PREFIX) { KeyName::Alias(reference) } else { KeyName::Id(reference) }
 }

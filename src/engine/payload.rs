@@ -117,7 +117,7 @@ impl Live {
             return Err(Error::DryRunOk);
         }
         let [ciphertext, iv] = out.reserve([plaintext.len() + blob::OVERHEAD, gcm::IV_SIZE])?;
-        let ciphertext = ciphertext.ok_or(Error::Internal("no place for the ciphertext"))?;
+        let ciphertext = ciphertext.ok_or_else(|| Error::Internal("no place for the ciphertext"))?;
         aad.clear();
         aad.extend_from_slice(&version.header);
         request.aad.encode(aad);

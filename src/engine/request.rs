@@ -165,6 +165,7 @@ pub enum VersionChoice<'a> {
 }
 
 impl<'a> VersionChoice<'a> {
+    #[inline(always)]
     pub fn new(version_id: Option<&'a str>, flags: u32) -> Result<Self> {
         match (version_id, flags & flag::INITIAL_VERSION != 0) {
             (None, false) => Ok(VersionChoice::Primary),
@@ -188,6 +189,7 @@ pub struct DataKeyLength {
 }
 
 impl DataKeyLength {
+    #[inline(always)]
     pub fn new(key_spec: u32, number_of_bytes: u32) -> Result<Self> {
         let (bytes, spec) = match (key_spec, number_of_bytes) {
             (0 | 3, 0) => (32, Some("AES_256")),
@@ -211,6 +213,7 @@ impl DataKeyLength {
     }
 }
 
+#[inline(always)]
 pub fn check_flags(name: &'static str, flags: u32, known: u32) -> Result<()> {
     match flags & !known {
         0 => Ok(()),
@@ -247,7 +250,9 @@ impl IdText {
     pub fn new(id: &str) -> Self {
         let mut bytes = [0; 64];
         let len = id.len().min(bytes.len());
-        bytes.iter_mut().zip(id.bytes()).for_each(|(place, byte)| *place = byte);
+        if let (Some(place), Some(id)) = (bytes.get_mut(..len), id.as_bytes().get(..len)) {
+            place.copy_from_slice(id);
+        }
         IdText { len: len as u8, bytes }
     }
 

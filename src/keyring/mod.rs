@@ -32,7 +32,8 @@ use crate::error::{Detail, Error, Result};
 use crate::platform;
 use crate::root::RootKeySource;
 use crate::store::RowName;
-use crate::store::sealed::{Change, SealedStore};
+use crate::store::change::Change;
+use crate::store::sealed::SealedStore;
 
 /// A key's id or alias, as callers name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,7 +20,21 @@ from ctypes import (
 from pathlib import Path
 from typing import Any
 
-from libkms import Detail, Dialect, KeySpec, KeyState, MemoryProtection, Origin, Status, VersionState, _ffi, _structs
+from libkms import (
+    AuditData,
+    Detail,
+    Dialect,
+    GrantContext,
+    GrantOperation,
+    KeySpec,
+    KeyState,
+    MemoryProtection,
+    Origin,
+    Status,
+    VersionState,
+    _ffi,
+    _structs,
+)
 
 HEADER = Path(__file__).resolve().parents[3] / "include" / "kms.h"
 
@@ -105,6 +119,9 @@ def python_constants() -> dict[str, int]:
         ("KMS_", Status),
         ("KMS_DETAIL_", Detail),
         ("KMS_DIALECT_", Dialect),
+        ("KMS_GRANT_", GrantOperation),
+        ("KMS_GRANT_CONTEXT_", GrantContext),
+        ("KMS_AUDIT_DATA_", AuditData),
         ("KMS_KEY_SPEC_", KeySpec),
         ("KMS_KEY_STATE_", KeyState),
         ("KMS_VERSION_STATE_", VersionState),

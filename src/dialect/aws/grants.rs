@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::data::dry_run_flag;
 use super::fault::Fault;
 use super::lists::limit;
-use super::validation::{Checks, KEY_ID};
+use super::validation::{Checks, KEY_ID, texts};
 use super::{Answer, Call, Outcome, on_key, optional_text, text, tokens};
 use crate::access::{Constraint, GrantOperations};
 use crate::capi::constants::{KMS_GRANT_CONTEXT_ANY, KMS_GRANT_CONTEXT_EQUALS, KMS_GRANT_CONTEXT_SUBSET};
@@ -125,10 +125,9 @@ impl Call<'_> {
         checks.required_text("granteePrincipal", &asked.grantee_principal, PRINCIPAL);
         checks.text("retiringPrincipal", &asked.retiring_principal, PRINCIPAL);
         checks.required("operations", &asked.operations);
-        for (index, operation) in asked.operations.iter().flatten().enumerate() {
-            let member = format!("operations.{}.member", index + 1);
-            checks.one_of(&member, &Some(operation.clone()), OPERATIONS, &[]);
-        }
+        let set = format!("Member must satisfy enum value set: [{OPERATIONS}]");
+        let is_known = |operation: &str| OPERATIONS.split(", ").any(|known| known == operation);
+        checks.each("operations", &texts(&asked.operations), &set, is_known);
         checks.text("name", &asked.name, NAME);
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'/' | b'_' | b'-');
         let name = text(&asked.name);

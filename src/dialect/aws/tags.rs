@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fault::Fault;
 use super::lists::limit;
-use super::validation::Checks;
+use super::validation::{Checks, has_length, length_text, texts};
 use super::{Answer, Call, Outcome, on_key, text};
 use crate::dialect::shared::context::Text;
 use crate::dialect::shared::json::Object;
@@ -103,10 +103,8 @@ impl Call<'_> {
         let mut checks = Checks::default();
         checks.key_id(&asked.key_id);
         checks.required("tagKeys", &asked.tag_keys);
-        let keys: Vec<&str> = asked.tag_keys.iter().flatten().map(|key| &*key.0).collect();
-        for (index, key) in keys.iter().enumerate() {
-            checks.text(&format!("tagKeys.{}.member", index + 1), &Some(Text((*key).into())), TAG_KEY);
-        }
+        let keys = texts(&asked.tag_keys);
+        checks.each("tagKeys", &keys, &length_text(TAG_KEY), |key| has_length(key, TAG_KEY));
         checks.finish()?;
         self.kms.untag_key(text(&asked.key_id), &keys, 0).map_err(|error| self.fault(error))?;
         Answer::empty()
