@@ -12,7 +12,7 @@ RELEASE := $(TARGET)/release
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 SONAME := libkms.so.0
 
-.PHONY: all build cli prefix demo test test-long bench header install setup fmt lint clean
+.PHONY: all build cli prefix demo test test-long bench bench-scale header install setup fmt lint clean
 .NOTPARALLEL:
 
 all: build
@@ -43,9 +43,10 @@ test:
 	@scripts/setup.sh test
 	@scripts/test.sh
 
-# What takes too long for every day.
+# What takes too long for every day: a million steps of XAES's chain, a thousand kills, a minute of sixteen processes,
+# hundreds of forks beside busy threads, ...
 test-long:
-	$(CARGO) test --release --features test-hooks -- --ignored
+	$(CARGO) test --features test-hooks,cli --no-fail-fast -- --ignored --nocapture --test-threads=1
 
 # What a data key costs, against other libraries' cryptography in the same run; rewrites the figures of docs/performance.md.
 # benches/rivals is a crate of its own, built once.
@@ -56,6 +57,10 @@ bench:
 	@$(CC) -O2 -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -Werror -pthread benches/data_keys.c \
 	    -o $(TARGET)/bench_data_keys $$(PKG_CONFIG_PATH=$(TARGET)/prefix/lib/pkgconfig pkg-config --cflags --libs kms libcrypto) -ldl
 	@LD_LIBRARY_PATH=$(TARGET)/prefix/lib python3 benches/report.py $(TARGET)/bench_data_keys $(TARGET)/rivals/release/librivals.so
+
+# A store with a million keys: opening, listing, cold keys, memory. The store is kept in target/scale.
+bench-scale:
+	$(CARGO) bench --features test-hooks --bench scale -- "$(abspath $(TARGET))/scale"
 
 # include/kms.h from src/capi.
 header:

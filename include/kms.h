@@ -619,7 +619,8 @@ typedef struct kms_open_options {
   uint32_t audit_flags;       /**< KMS_AUDIT_CONTEXT_VALUES | KMS_AUDIT_GO_ON_WHEN_FULL. */
   uint32_t audit_max_kib;     /**< KiB after which a new file of the log is begun; 0 = 65536, at
                                *   least 4. */
-  uint32_t reserved2;
+  uint32_t max_cached_keys;   /**< Keys that the handle keeps in memory at most, beside those in
+                               *   use just now; each takes less than 1 KiB. 0 = 16384. */
 } kms_open_options_t;
 
 /** Initializes a kms_open_options_t: struct_size, and zeros. */
@@ -2086,7 +2087,7 @@ KMS_API size_t KMS_CALL kms_struct_size(const char *name);
  *   uint32_t audit_data                                 96       4        56       4
  *   uint32_t audit_flags                               100       4        60       4
  *   uint32_t audit_max_kib                             104       4        64       4
- *   uint32_t reserved2                                 108       4        68       4
+ *   uint32_t max_cached_keys                           108       4        68       4
  *   sizeof                                                     112                72
  *
  * kms_tag_t                                                64 bits           32 bits

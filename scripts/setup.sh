@@ -38,6 +38,8 @@ if [ "$what" = test ]; then
     need sqlite3 command -v sqlite3
     need clang-format command -v clang-format
     need python3-venv python3 -c 'import ensurepip, venv'
+    need nodejs command -v node
+    need npm command -v npm
 fi
 
 if [ ${#missing[@]} -gt 0 ]; then
@@ -65,11 +67,25 @@ for component in rustfmt:fmt clippy:clippy; do
     cargo "${component#*:}" --version >/dev/null 2>&1 || rustup component add "${component%%:*}"
 done
 
-venv=$target/venv
-if ! cmp -s scripts/requirements.txt "$venv/requirements.txt" || ! "$venv/bin/python" -c 'import pytest' 2>/dev/null; then
+environment() { # environment NAME REQUIREMENTS: a virtual environment under target/ with these, made again if they change
+    local venv=$target/$1 requirements=scripts/$2
+    if cmp -s "$requirements" "$venv/requirements.txt" && "$venv/bin/python" -c 'import pytest' 2>/dev/null; then
+        return
+    fi
     echo "setup: Python's tools into $venv"
     rm -rf "$venv"
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check -r scripts/requirements.txt
-    cp scripts/requirements.txt "$venv/requirements.txt"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
+    cp "$requirements" "$venv/requirements.txt"
+}
+environment venv requirements.txt
+environment venv-sdk requirements-sdk.txt
+environment venv-dkms requirements-dkms.txt
+
+# The AWS SDK for JavaScript, and what calls a C library from Node.
+node=tests/node
+if ! cmp -s "$node/package-lock.json" "$node/node_modules/installed-lock.json"; then
+    echo "setup: Node's packages into $node/node_modules"
+    (cd "$node" && npm ci --silent --ignore-scripts --no-audit --no-fund)
+    cp "$node/package-lock.json" "$node/node_modules/installed-lock.json"
 fi

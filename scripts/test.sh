@@ -27,7 +27,7 @@ python_lint() {
 }
 go_format() {
     local files
-    files=$(gofmt -l bindings/go examples/go) && [ -z "$files" ] || { echo "gofmt: $files"; return 1; }
+    files=$(gofmt -l bindings/go examples/go tests/go_sdk) && [ -z "$files" ] || { echo "gofmt: $files"; return 1; }
 }
 licences() {
     if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed"; fi
@@ -35,17 +35,33 @@ licences() {
 release() { make --no-print-directory prefix; }
 go_vet() {
     (cd bindings/go && "${go_env[@]}" go vet -tags "$go_tags" ./...) &&
-        (cd examples/go && "${go_env[@]}" go vet -tags "$go_tags" ./...)
+        (cd examples/go && "${go_env[@]}" go vet -tags "$go_tags" ./...) &&
+        (cd tests/go_sdk && "${go_env[@]}" go vet -tags "$go_tags" ./...)
 }
 rust_tests() { cargo test --features test-hooks,cli --no-fail-fast; }
 python_tests() { (cd bindings/python && LIBKMS_PATH="$prefix/lib/libkms.so.0" "$venv/python" -m pytest); }
 go_tests() {
-    (cd bindings/go && "${go_env[@]}" GODEBUG=cgocheck=1 go test -race -tags "$go_tags" ./...) &&
-        (cd examples/go && "${go_env[@]}" GODEBUG=cgocheck=1 go test -race -tags "$go_tags" ./...)
+    (cd bindings/go && "${go_env[@]}" GODEBUG=cgocheck=1 go test -count=1 -race -tags "$go_tags" ./...) &&
+        (cd examples/go && "${go_env[@]}" GODEBUG=cgocheck=1 go test -count=1 -race -tags "$go_tags" ./...)
+}
+
+# Vendors' own SDKs, unmodified, over this library; boto3 is among the Python tests. Where a Python SDK is missing its
+# tests are skipped, so that is looked at first.
+sdk_tests() {
+    local sdk=$target/venv-sdk/bin/python dkms=$target/venv-dkms/bin/python
+    (cd tests/go_sdk && "${go_env[@]}" GODEBUG=cgocheck=1 go test -tags "$go_tags" ./...) &&
+        (cd tests/node && LIBKMS_PATH="$prefix/lib/libkms.so.0" node --test) &&
+        (
+            cd bindings/python && export LIBKMS_PATH="$prefix/lib/libkms.so.0" &&
+                "$sdk" -c 'import alibabacloud_kms20160120, tencentcloud.kms, yandexcloud' &&
+                "$sdk" -m pytest -o filterwarnings=default tests/test_sdk_{alibaba,tencent,yandex}.py &&
+                "$dkms" -c 'import openapi_util.protobuf' &&
+                "$dkms" -m pytest -o filterwarnings=default tests/test_sdk_dkms.py
+        )
 }
 
 lint_steps=(rust_format c_format clippy python_lint go_format licences)
-all_steps=("${lint_steps[@]}" release go_vet rust_tests python_tests go_tests)
+all_steps=("${lint_steps[@]}" release go_vet rust_tests python_tests go_tests sdk_tests)
 case "${1:-}" in
     '') steps=("${all_steps[@]}") ;;
     lint) steps=("${lint_steps[@]}") ;;

@@ -159,6 +159,7 @@ fn a_panic_in_the_middle_of_an_operation_breaks_no_lane() {
         flags: KMS_OPEN_CREATE,
         max_staleness_ms: 0,
         timeout_ms: 0,
+        max_cached_keys: 0,
         audit: None,
     })
     .expect("a store");

@@ -1,5 +1,6 @@
 //! The command-line tool as an operator or a program runs it: every command, in processes of their own, on stores in
-//! temporary directories. Failures are in cli_failures.rs, terminals in cli_terminal.rs.
+//! temporary directories. Principals, policies and grants are in cli_access.rs, audit logs in cli_audit.rs, failures in
+//! cli_failures.rs, terminals in cli_terminal.rs.
 
 #[path = "support/tool.rs"]
 mod tool;
@@ -289,6 +290,7 @@ fn with_keys(count: usize) -> Tool {
         flags: 0,
         max_staleness_ms: 0,
         timeout_ms: 0,
+        max_cached_keys: 0,
         audit: None,
     })
     .expect("the store");
@@ -346,7 +348,7 @@ fn commands() -> Vec<Vec<String>> {
 #[test]
 fn manual_pages_and_completions_have_every_command() {
     let commands = commands();
-    assert_eq!(commands.len(), 36, "{commands:?}");
+    assert_eq!(commands.len(), 49, "{commands:?}");
     let tool = Tool::new();
     std::fs::create_dir(tool.path("man")).expect("a directory");
     tool.run(&["man", "man"]).ok();

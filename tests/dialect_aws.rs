@@ -112,6 +112,7 @@ fn bodies_that_are_none() {
             " ",
             "null",
             "[]",
+            "[\"k\",\"AES_256\",null,null,null,null,null]",
             "\"KeyId\"",
             "{",
             "{\"KeyId\"}",
@@ -169,7 +170,12 @@ fn names_of_keys() {
         missing("fake-key-id", "Invalid keyId 'fake-key-id'");
         missing("alias/none", &format!("Alias {} is not found.", service.arn("alias/none")));
         let other = key_arn.replace(ACCOUNT, "999999999999");
-        missing(&other, &format!("Invalid arn {other}"));
+        missing(&other, &format!("Key '{other}' does not exist"));
+        let other = alias_arn.replace(ACCOUNT, "999999999999");
+        missing(&other, &format!("Alias {other} is not found."));
+        missing(&format!("arn:aws:kms:eu-west-9:{ACCOUNT}:key/{KEY}"), "Invalid arn eu-west-9");
+        let multi_region = format!("mrk-{}", "0".repeat(32));
+        missing(&multi_region, &format!("Key '{}' does not exist", service.key_arn(&multi_region)));
         missing("arn:aws:kms", "Invalid arn arn:aws:kms");
         // No text is a name that breaks the answer.
         for name in ["\"", "\\", "\u{0}", "\u{1}\n", "é", "alias/", "alias/\"", "arn:", " "] {
@@ -232,7 +238,7 @@ fn limits_of_data_operations() {
         assert_eq!(service.error("Decrypt", blob(6144)).0, "InvalidCiphertextException");
         service.constraint(&length("ciphertextBlob", "less than or equal to 6144"), "Decrypt", blob(6145));
         service.constraint(&length("ciphertextBlob", "greater than or equal to 1"), "Decrypt", blob(0));
-        let null = "Value at 'ciphertextBlob' failed to satisfy constraint: Member must not be null";
+        let null = "Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null";
         service.constraint(null, "Decrypt", json!({}));
 
         let token = "t".repeat(8192);
@@ -247,7 +253,12 @@ fn limits_of_data_operations() {
             service.error("GenerateDataKey", tokens(vec![&"t".repeat(8193)])).0,
             "ValidationException"
         );
-        assert_eq!(service.error("GenerateDataKey", tokens(vec![""])).0, "ValidationException");
+        service.constraint(
+            "Value '[t, ]' at 'grantTokens' failed to satisfy constraint: Member must satisfy constraint: [Member must \
+             have length less than or equal to 8192, Member must have length greater than or equal to 1]",
+            "GenerateDataKey",
+            tokens(vec!["t", ""]),
+        );
         let name = |len: usize| json!({ "KeyId": "k".repeat(len), "NumberOfBytes": 1 });
         assert_eq!(service.error("GenerateDataKey", name(2048)).0, "NotFoundException");
         assert_eq!(service.error("GenerateDataKey", name(2049)).0, "ValidationException");

@@ -9,6 +9,8 @@ mod exchange;
 mod handle;
 #[path = "support/keys.rs"]
 mod keys;
+#[path = "support/life.rs"]
+mod life;
 
 use aws::{ACCOUNT, KEY, Service, now, unbase64};
 use kms::capi::constants::{KMS_DIALECT_AWS, KMS_EXCHANGE_MIN_CAPACITY};
@@ -299,6 +301,34 @@ fn rotation() {
         let disabled = format!("{arn} is disabled.");
         service.refused("DisabledException", &disabled, "RotateKeyOnDemand", key.clone());
         service.refused("DisabledException", &disabled, "EnableKeyRotation", key.clone());
+    });
+}
+
+/// A rotation that was due is not one on demand; and what was set natively outlives the dialect's own settings.
+#[test]
+fn rotations_by_themselves() {
+    Service::both(|service| {
+        service.kms.set_rotation(KEY, 2).expect("rotation after two uses");
+        service.ok("EnableKeyRotation", json!({ "KeyId": KEY }));
+        (0..3).for_each(|_| drop(service.data_key()));
+        service.ok("RotateKeyOnDemand", json!({ "KeyId": KEY }));
+        let kinds = |more: Value| -> Vec<Value> {
+            let mut arguments = json!({ "KeyId": KEY });
+            arguments
+                .as_object_mut()
+                .expect("an object")
+                .extend(more.as_object().expect("an object").clone());
+            let listed = service.ok("ListKeyRotations", arguments);
+            let items = listed["Rotations"].as_array().expect("rotations");
+            items.iter().map(|item| item["RotationType"].clone()).collect()
+        };
+        assert_eq!(kinds(json!({})), ["AUTOMATIC", "ON_DEMAND"]);
+        assert_eq!(kinds(json!({ "IncludeKeyMaterial": "ROTATIONS_ONLY" })), ["AUTOMATIC", "ON_DEMAND"]);
+        let all = kinds(json!({ "IncludeKeyMaterial": "ALL_KEY_MATERIAL" }));
+        assert_eq!(all, [Value::Null, json!("AUTOMATIC"), json!("ON_DEMAND")]);
+        service.ok("DisableKeyRotation", json!({ "KeyId": KEY }));
+        (0..4).for_each(|_| drop(service.data_key()));
+        assert_eq!(kinds(json!({})).len(), 2, "a key that rotates no more by itself");
     });
 }
 

@@ -34,6 +34,11 @@ fn errors() -> Vec<Error> {
         state(Detail::VersionPendingDestruction),
         Error::InvalidKeyUsage("request.key_spec: is not for this key"),
         Error::InvalidGrantToken,
+        Error::AccessDenied {
+            principal: "arn:aws:iam::000000000000:user/a".into(),
+            action: "kms:Decrypt",
+            on: "a key".into(),
+        },
         Error::InvalidCiphertext,
         Error::IncorrectKey("request.key_id".into()),
         Error::LimitExceeded("request.tags: are too many".into()),
@@ -311,6 +316,7 @@ fn kms() -> Kms {
         flags: kms::capi::constants::KMS_OPEN_CREATE,
         max_staleness_ms: 0,
         timeout_ms: 0,
+        max_cached_keys: 0,
         audit: None,
     };
     Kms::open(&options).expect("a store")
@@ -354,5 +360,5 @@ fn an_internal_error_says_nothing_of_the_store() {
 fn the_table_has_every_status() {
     let listed: Vec<i32> = errors().iter().map(|error| error.status() as i32).collect();
     let missing: Vec<i32> = (1..=22).filter(|status| !listed.contains(status)).collect();
-    assert_eq!(missing, [Status::AccessDenied as i32], "without an error of its own");
+    assert!(missing.is_empty(), "without an error of its own: {missing:?}");
 }

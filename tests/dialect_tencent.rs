@@ -172,6 +172,9 @@ fn v2_requests_of_another_kind_are_refused() {
     assert_eq!(v2_code(&service, "GenerateDataKey", &[key, ("KeyId", V2_KEY)]), 4000, "names have a case");
     assert_eq!(v2_code(&service, "GenerateDataKey", &[key, key]), 4000);
     assert_eq!(v2_code(&service, "NoSuchAction", &[key]), 4000);
+    // Not looked through for minutes.
+    let many: String = (0..300_000).map(|number| format!("p{number}=&")).collect();
+    assert_eq!(v2_error(&service.send("POST", V2, "", many.as_bytes())), 4000);
     let send = |method: &str, target: &str, body: &[u8]| v2_error(&service.send(method, target, "", body));
     let query = format!("Action=GenerateDataKey&keyId={V2_KEY}");
     assert_eq!(body(&service.send("GET", &format!("{V2}?{query}"), "", b""))["code"], 0);

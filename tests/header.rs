@@ -70,7 +70,8 @@ fn a_struct_that_could_hide_a_longer_one_is_refused() {
         let error = header_gen::header(changed.path()).expect_err(to);
         assert!(error.contains("kms_open_options_t") && error.contains(complaint), "{error}");
     }
-    let changed = with_change("open", "pub timeout_ms: u32,\n    pub reserved: u32,", "pub timeout_ms: u32,");
+    let changed =
+        with_change("open", "pub max_cached_keys: u32,", "pub max_cached_keys: u32,\n    pub odd: u32,");
     let error = header_gen::header(changed.path()).expect_err("padding at the end");
     assert!(error.contains("padding after the last member"), "{error}");
 }

@@ -81,6 +81,8 @@ func (k *KMS) DeleteAlias(request DeleteAliasRequest) error {
 type ListAliasesRequest struct {
 	// KeyID restricts the list to this key's; empty: all.
 	KeyID string
+	// DryRun checks everything and does nothing; see ErrDryRunOK.
+	DryRun bool
 }
 
 // AliasInfo is an alias and the key it names.
@@ -101,7 +103,7 @@ func (k *KMS) ListAliases(request ListAliasesRequest) iter.Seq2[AliasInfo, error
 			return
 		}
 		pages(k, yield, func(h C.kmsgo_handle_t, page *C.kms_page_t, items []C.kms_alias_info_t) *C.kms_error_t {
-			return C.kmsgo_list_aliases(h, text.pointer(), page, &items[0], C.size_t(len(items)))
+			return C.kmsgo_list_aliases(h, text.pointer(), flag(request.DryRun, C.KMS_DRY_RUN), page, &items[0], C.size_t(len(items)))
 		}, func(item *C.kms_alias_info_t) AliasInfo {
 			return AliasInfo{
 				Alias:     string(chars(item.alias[:])),

@@ -7,6 +7,8 @@ package kms
 // #cgo nocallback kmsgo_backup
 // #cgo noescape kmsgo_verify
 // #cgo nocallback kmsgo_verify
+// #cgo noescape kmsgo_verify_audit_log
+// #cgo nocallback kmsgo_verify_audit_log
 import "C"
 
 import "iter"
@@ -45,6 +47,8 @@ func (k *KMS) Rekey(request RekeyRequest) error {
 type BackupRequest struct {
 	// Path is a file that is not there yet.
 	Path string
+	// DryRun checks everything and does nothing; see ErrDryRunOK.
+	DryRun bool
 }
 
 // Backup writes a consistent copy of the store while it is in use; it opens with the same root key.
@@ -53,11 +57,16 @@ func (k *KMS) Backup(request BackupRequest) error {
 	if err := text.check(); err != nil {
 		return err
 	}
-	return k.with(func(h C.kmsgo_handle_t) *C.kms_error_t { return C.kmsgo_backup(h, text.pointer()) })
+	return k.with(func(h C.kmsgo_handle_t) *C.kms_error_t {
+		return C.kmsgo_backup(h, text.pointer(), flag(request.DryRun, C.KMS_DRY_RUN))
+	})
 }
 
 // VerifyRequest says what to verify: the whole store, so far.
-type VerifyRequest struct{}
+type VerifyRequest struct {
+	// DryRun checks everything and does nothing; see ErrDryRunOK.
+	DryRun bool
+}
 
 // Damage is one that Verify found.
 type Damage struct {
@@ -74,11 +83,11 @@ type Damage struct {
 // Verify checks the store step by step, every seal, every sum, every reference, and lists the damages: a loop that runs
 // to its end without any means that the store is whole. An error, which is no damage, ends the list. Between steps the
 // KMS is not held.
-func (k *KMS) Verify(VerifyRequest) iter.Seq2[Damage, error] {
+func (k *KMS) Verify(request VerifyRequest) iter.Seq2[Damage, error] {
 	return func(yield func(Damage, error) bool) {
 		strings := make([]byte, C.KMS_LIST_MIN_TEXT)
 		pages(k, yield, func(h C.kmsgo_handle_t, page *C.kms_page_t, items []C.kms_damage_info_t) *C.kms_error_t {
-			return C.kmsgo_verify(h, page, &items[0], C.size_t(len(items)), pointer(strings), C.size_t(len(strings)))
+			return C.kmsgo_verify(h, flag(request.DryRun, C.KMS_DRY_RUN), page, &items[0], C.size_t(len(items)), pointer(strings), C.size_t(len(strings)))
 		}, func(item *C.kms_damage_info_t) Damage {
 			return Damage{
 				RowKind: uint32(item.row_kind),
@@ -86,6 +95,43 @@ func (k *KMS) Verify(VerifyRequest) iter.Seq2[Damage, error] {
 				KeyID:   string(chars(item.key_id[:])),
 				Problem: span(item.problem, strings),
 			}
+		})
+	}
+}
+
+// VerifyAuditLogRequest says which audit log to verify.
+type VerifyAuditLogRequest struct {
+	// Path is the file that Options.AuditLog named; the log's other files are found by it.
+	Path string
+	// DryRun checks everything and does nothing; see ErrDryRunOK.
+	DryRun bool
+}
+
+// LogDamage is one that VerifyAuditLog found.
+type LogDamage struct {
+	// FileNumber is the number at the end of the file's name; 0: the file without one.
+	FileNumber uint64
+	// Line counts from 1; 0: the file or the log as a whole.
+	Line uint64
+	// Problem is what is wrong, for people.
+	Problem string
+}
+
+// VerifyAuditLog verifies an audit log of this store, as Verify does the store: it finds records that were changed, left
+// out, moved or cut off the end. The log may be in use.
+func (k *KMS) VerifyAuditLog(request VerifyAuditLogRequest) iter.Seq2[LogDamage, error] {
+	return func(yield func(LogDamage, error) bool) {
+		text := text{}.put(fieldPath, request.Path)
+		if err := text.check(); err != nil {
+			yield(LogDamage{}, err)
+			return
+		}
+		strings := make([]byte, C.KMS_LIST_MIN_TEXT)
+		pages(k, yield, func(h C.kmsgo_handle_t, page *C.kms_page_t, items []C.kms_log_damage_info_t) *C.kms_error_t {
+			return C.kmsgo_verify_audit_log(h, text.pointer(), flag(request.DryRun, C.KMS_DRY_RUN), page, &items[0],
+				C.size_t(len(items)), pointer(strings), C.size_t(len(strings)))
+		}, func(item *C.kms_log_damage_info_t) LogDamage {
+			return LogDamage{FileNumber: uint64(item.file_number), Line: uint64(item.line), Problem: span(item.problem, strings)}
 		})
 	}
 }

@@ -25,7 +25,7 @@ func everyCall(k *KMS) map[string]error {
 	_, errs["Decrypt"] = k.Decrypt(DecryptRequest{})
 	errs["DecryptInto"] = k.DecryptInto(DecryptRequest{}, &Decrypted{})
 	_, errs["GenerateRandom"] = k.GenerateRandom(RandomRequest{NumberOfBytes: 1})
-	_, errs["Stats"] = k.Stats()
+	_, errs["Stats"] = k.Stats(StatsRequest{})
 	errs["Flush"] = k.Flush()
 	for _, err := range k.ListKeys(ListKeysRequest{}) {
 		errs["ListKeys"] = err
@@ -60,6 +60,16 @@ func everyCall(k *KMS) map[string]error {
 	_, errs["ReEncrypt"] = k.ReEncrypt(ReEncryptRequest{})
 	errs["Rekey"] = k.Rekey(RekeyRequest{})
 	errs["Backup"] = k.Backup(BackupRequest{Path: "no path"})
+	_, errs["Exchange"] = k.Exchange(ExchangeRequest{Dialect: DialectAWS, Target: "/"})
+	_, errs["AsPrincipal"] = k.AsPrincipal(PrincipalRequest{Principal: "tenant"})
+	errs["PutKeyPolicy"] = k.PutKeyPolicy(PutKeyPolicyRequest{KeyID: "k", Policy: "{}"})
+	_, errs["GetKeyPolicy"] = k.GetKeyPolicy(key)
+	_, errs["CreateGrant"] = k.CreateGrant(CreateGrantRequest{KeyID: "k", GranteePrincipal: "tenant", Operations: GrantDecrypt})
+	errs["ListGrants"] = last(k.ListGrants(ListGrantsRequest{KeyID: "k"}))
+	errs["ListRetirableGrants"] = last(k.ListRetirableGrants(ListRetirableGrantsRequest{RetiringPrincipal: "tenant"}))
+	errs["RetireGrant"] = k.RetireGrant(GrantRequest{GrantToken: "token"})
+	errs["RevokeGrant"] = k.RevokeGrant(GrantRequest{KeyID: "k", GrantID: "id"})
+	errs["VerifyAuditLog"] = last(k.VerifyAuditLog(VerifyAuditLogRequest{Path: "no log"}))
 	for _, err := range k.Verify(VerifyRequest{}) {
 		errs["Verify"] = err
 	}
@@ -147,7 +157,7 @@ func TestCloseUnderLoad(t *testing.T) {
 				if err := k.Close(); err != nil {
 					t.Errorf("Close: %v", err)
 				}
-				if _, err := k.Stats(); err != ErrClosed {
+				if _, err := k.Stats(StatsRequest{}); err != ErrClosed {
 					t.Errorf("after Close: %v", err)
 				}
 			}()

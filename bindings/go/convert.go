@@ -47,6 +47,16 @@ const (
 	fieldDestinationContextValue
 	fieldNewRootKeyURI
 	fieldPath
+	fieldAuditLog
+	fieldPrincipal
+	fieldPolicy
+	fieldGranteePrincipal
+	fieldRetiringPrincipal
+	fieldGrantName
+	fieldGrantID
+	fieldOneGrantToken
+	fieldMethod
+	fieldTarget
 )
 
 var fieldNames = [...]string{
@@ -72,6 +82,16 @@ var fieldNames = [...]string{
 	fieldDestinationContextValue: "request.destination_context[].value",
 	fieldNewRootKeyURI:           "request.root_key_uri",
 	fieldPath:                    "request.path",
+	fieldAuditLog:                "options.audit_log",
+	fieldPrincipal:               "options.principal",
+	fieldPolicy:                  "request.policy",
+	fieldGranteePrincipal:        "request.grantee_principal",
+	fieldRetiringPrincipal:       "request.retiring_principal",
+	fieldGrantName:               "request.name",
+	fieldGrantID:                 "request.grant_id",
+	fieldOneGrantToken:           "request.grant_token",
+	fieldMethod:                  "request.method",
+	fieldTarget:                  "request.target",
 }
 
 func (t text) put(f field, s string) text {

@@ -46,6 +46,10 @@ kms_error_t *kmsgo_open(kmsgo_open_t call, const uint8_t *text, const uint8_t *r
   options.root_key_uri = optional(&text);
   options.account_id = optional(&text);
   options.region = optional(&text);
+  options.audit_log = optional(&text);
+  options.audit_data = call.audit_data;
+  options.audit_flags = call.audit_flags;
+  options.audit_max_kib = call.audit_max_kib;
   options.root_key.data = root_key;
   options.root_key.len = call.root_key_len;
   options.passphrase.data = passphrase;
@@ -53,6 +57,7 @@ kms_error_t *kmsgo_open(kmsgo_open_t call, const uint8_t *text, const uint8_t *r
   options.flags = call.flags;
   options.max_staleness_ms = call.max_staleness_ms;
   options.timeout_ms = call.timeout_ms;
+  options.max_cached_keys = call.max_cached_keys;
   blank(&error);
   status = kms_open(&options, &kms, &error);
   *out = (kmsgo_handle_t)kms;
@@ -69,9 +74,10 @@ kms_error_t *kmsgo_flush(kmsgo_handle_t kms) {
   return outcome(kms_flush((kms_t *)kms, &error), &error);
 }
 
-kms_error_t *kmsgo_stats(kmsgo_handle_t kms, kms_stats_t *stats) {
+kms_error_t *kmsgo_stats(kmsgo_handle_t kms, uint32_t flags, kms_stats_t *stats) {
   kms_stats_request_t request = KMS_STATS_REQUEST_INIT;
   kms_error_t error;
+  request.flags = flags;
   stats->struct_size = sizeof *stats;
   blank(&error);
   return outcome(kms_stats((kms_t *)kms, &request, stats, &error), &error);

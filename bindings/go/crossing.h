@@ -20,20 +20,24 @@ void kmsgo_error_free(kms_error_t *error);
 /* A kms_t *, as a number: it is not Go's, so there is nothing in it for cgo to look through. */
 typedef uintptr_t kmsgo_handle_t;
 
-/* text: store, root_key_uri, account_id, region */
+/* text: store, root_key_uri, account_id, region, audit_log */
 typedef struct kmsgo_open {
   size_t root_key_len;
   size_t passphrase_len;
   uint32_t flags;
   uint32_t max_staleness_ms;
   uint32_t timeout_ms;
+  uint32_t max_cached_keys;
+  uint32_t audit_data;
+  uint32_t audit_flags;
+  uint32_t audit_max_kib;
 } kmsgo_open_t;
 
 kms_error_t *kmsgo_open(kmsgo_open_t call, const uint8_t *text, const uint8_t *root_key,
                         const uint8_t *passphrase, kmsgo_handle_t *out);
 void kmsgo_close(kmsgo_handle_t kms);
 kms_error_t *kmsgo_flush(kmsgo_handle_t kms);
-kms_error_t *kmsgo_stats(kmsgo_handle_t kms, kms_stats_t *stats);
+kms_error_t *kmsgo_stats(kmsgo_handle_t kms, uint32_t flags, kms_stats_t *stats);
 
 /* What a call on a key, or on a version of one, has that is no string. */
 typedef struct kmsgo_key {
@@ -56,22 +60,23 @@ typedef struct kmsgo_create_key {
   uint32_t flags;
 } kmsgo_create_key_t;
 
-/* text: key_id, description, alias, tags: key and value of each */
+/* text: key_id, description, alias, policy, tags: key and value of each */
 kms_error_t *kmsgo_create_key(kmsgo_handle_t kms, kmsgo_create_key_t call, const uint8_t *text,
                               const uint8_t *key_uuid, kms_key_info_t *info);
 /* The strings of infos are spans of `strings`. */
 kms_error_t *kmsgo_describe_key(kmsgo_handle_t kms, const uint8_t *text, kmsgo_key_t call,
                                 kms_key_info_t *info, uint8_t *strings, size_t strings_len);
-kms_error_t *kmsgo_list_keys(kmsgo_handle_t kms, kms_page_t *page, kms_key_info_t *items,
-                             size_t items_len, uint8_t *strings, size_t strings_len);
+kms_error_t *kmsgo_list_keys(kmsgo_handle_t kms, uint32_t flags, kms_page_t *page,
+                             kms_key_info_t *items, size_t items_len, uint8_t *strings,
+                             size_t strings_len);
 /* text: alias, key_id */
 kms_error_t *kmsgo_create_alias(kmsgo_handle_t kms, const uint8_t *text, uint32_t flags);
 kms_error_t *kmsgo_update_alias(kmsgo_handle_t kms, const uint8_t *text, uint32_t flags);
 /* text: alias */
 kms_error_t *kmsgo_delete_alias(kmsgo_handle_t kms, const uint8_t *text, uint32_t flags);
 /* text: key_id */
-kms_error_t *kmsgo_list_aliases(kmsgo_handle_t kms, const uint8_t *text, kms_page_t *page,
-                                kms_alias_info_t *items, size_t items_len);
+kms_error_t *kmsgo_list_aliases(kmsgo_handle_t kms, const uint8_t *text, uint32_t flags,
+                                kms_page_t *page, kms_alias_info_t *items, size_t items_len);
 kms_error_t *kmsgo_enable_key(kmsgo_handle_t kms, const uint8_t *text, kmsgo_key_t call);
 kms_error_t *kmsgo_disable_key(kmsgo_handle_t kms, const uint8_t *text, kmsgo_key_t call);
 kms_error_t *kmsgo_schedule_key_deletion(kmsgo_handle_t kms, const uint8_t *text, kmsgo_key_t call,
@@ -132,10 +137,73 @@ typedef struct kmsgo_rekey {
 kms_error_t *kmsgo_rekey(kmsgo_handle_t kms, kmsgo_rekey_t call, const uint8_t *text,
                          const uint8_t *root_key, const uint8_t *passphrase);
 /* text: path */
-kms_error_t *kmsgo_backup(kmsgo_handle_t kms, const uint8_t *text);
+kms_error_t *kmsgo_backup(kmsgo_handle_t kms, const uint8_t *text, uint32_t flags);
 /* The problems of the items are spans of `strings`. */
-kms_error_t *kmsgo_verify(kmsgo_handle_t kms, kms_page_t *page, kms_damage_info_t *items,
-                          size_t items_len, uint8_t *strings, size_t strings_len);
+kms_error_t *kmsgo_verify(kmsgo_handle_t kms, uint32_t flags, kms_page_t *page,
+                          kms_damage_info_t *items, size_t items_len, uint8_t *strings,
+                          size_t strings_len);
+
+/* text: path. The problems of the items are spans of `strings`. */
+kms_error_t *kmsgo_verify_audit_log(kmsgo_handle_t kms, const uint8_t *text, uint32_t flags,
+                                    kms_page_t *page, kms_log_damage_info_t *items,
+                                    size_t items_len, uint8_t *strings, size_t strings_len);
+
+/* crossing_access.c. */
+
+/* text: principal */
+kms_error_t *kmsgo_as_principal(kmsgo_handle_t kms, const uint8_t *text, uint32_t flags,
+                                kmsgo_handle_t *out);
+/* text: key_id, policy, grant tokens */
+kms_error_t *kmsgo_put_key_policy(kmsgo_handle_t kms, const uint8_t *text, size_t grant_tokens_len,
+                                  uint32_t flags);
+/* text: that of crossing_keys.c; *policy_len becomes what was written */
+kms_error_t *kmsgo_get_key_policy(kmsgo_handle_t kms, const uint8_t *text, kmsgo_key_t call,
+                                  uint8_t *policy, size_t *policy_len);
+
+typedef struct kmsgo_create_grant {
+  size_t context_len; /* pairs */
+  size_t grant_tokens_len;
+  uint32_t operations;
+  uint32_t constraint;
+  uint32_t flags;
+} kmsgo_create_grant_t;
+
+/* text: key_id, grantee_principal, retiring_principal, name, grant tokens, context: key and value
+ * of each pair */
+kms_error_t *kmsgo_create_grant(kmsgo_handle_t kms, kmsgo_create_grant_t call, const uint8_t *text,
+                                kms_created_grant_t *grant);
+/* text: key_id, grant_id, grantee_principal, grant tokens */
+kms_error_t *kmsgo_list_grants(kmsgo_handle_t kms, const uint8_t *text, size_t grant_tokens_len,
+                               uint32_t flags, kms_page_t *page, kms_grant_info_t *items,
+                               size_t items_len, uint8_t *strings, size_t strings_len);
+/* text: retiring_principal */
+kms_error_t *kmsgo_list_retirable_grants(kmsgo_handle_t kms, const uint8_t *text, uint32_t flags,
+                                         kms_page_t *page, kms_grant_info_t *items,
+                                         size_t items_len, uint8_t *strings, size_t strings_len);
+/* text: key_id, grant_id, grant_token */
+kms_error_t *kmsgo_retire_grant(kmsgo_handle_t kms, const uint8_t *text, uint32_t flags);
+kms_error_t *kmsgo_revoke_grant(kmsgo_handle_t kms, const uint8_t *text, uint32_t flags);
+
+/* crossing_exchange.c. */
+
+/* In and out; the lengths become what was written. */
+typedef struct kmsgo_exchange {
+  size_t request_headers_len;
+  size_t request_body_len;
+  size_t headers_len;
+  size_t body_len;
+  int32_t http_status;
+  int32_t grpc_status;
+  kms_status_t status;
+  uint32_t detail;
+  char request_id[40];
+  char message[448];
+} kmsgo_exchange_t;
+
+/* text: method (empty where it is the default), target */
+kms_error_t *kmsgo_exchange(kmsgo_handle_t kms, uint32_t dialect, kmsgo_exchange_t *call,
+                            const uint8_t *text, const uint8_t *request_headers,
+                            const uint8_t *request_body, uint8_t *headers, uint8_t *body);
 
 /* crossing_data.c. */
 

@@ -35,6 +35,7 @@ kms_error_t *kmsgo_create_key(kmsgo_handle_t kms, kmsgo_create_key_t call, const
   request.key_id = optional(&text);
   request.description = optional(&text);
   request.alias = optional(&text);
+  request.policy = optional(&text);
   if (!take_tags(&tags, text, call.tags_len))
     return no_memory();
   request.tags = tags.tags;
@@ -68,11 +69,13 @@ kms_error_t *kmsgo_describe_key(kmsgo_handle_t kms, const uint8_t *text, kmsgo_k
   return failure;
 }
 
-kms_error_t *kmsgo_list_keys(kmsgo_handle_t kms, kms_page_t *page, kms_key_info_t *items,
-                             size_t items_len, uint8_t *strings, size_t strings_len) {
+kms_error_t *kmsgo_list_keys(kmsgo_handle_t kms, uint32_t flags, kms_page_t *page,
+                             kms_key_info_t *items, size_t items_len, uint8_t *strings,
+                             size_t strings_len) {
   kms_list_keys_request_t request = KMS_LIST_KEYS_REQUEST_INIT;
   kms_buffer_t buffer = {strings, strings_len, 0};
   kms_error_t error;
+  request.flags = flags;
   page->struct_size = sizeof *page;
   blank(&error);
   return outcome(
@@ -112,11 +115,12 @@ kms_error_t *kmsgo_delete_alias(kmsgo_handle_t kms, const uint8_t *text, uint32_
   return outcome(kms_delete_alias((kms_t *)kms, &request, &error), &error);
 }
 
-kms_error_t *kmsgo_list_aliases(kmsgo_handle_t kms, const uint8_t *text, kms_page_t *page,
-                                kms_alias_info_t *items, size_t items_len) {
+kms_error_t *kmsgo_list_aliases(kmsgo_handle_t kms, const uint8_t *text, uint32_t flags,
+                                kms_page_t *page, kms_alias_info_t *items, size_t items_len) {
   kms_list_aliases_request_t request = KMS_LIST_ALIASES_REQUEST_INIT;
   kms_error_t error;
   request.key_id = optional(&text);
+  request.flags = flags;
   page->struct_size = sizeof *page;
   blank(&error);
   return outcome(

@@ -246,7 +246,9 @@ func TestDryRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, err := k.Stats()
+	grant := need[*Grant](t)(k.CreateGrant(CreateGrantRequest{KeyID: "k", GranteePrincipal: "tenant", Operations: GrantDecrypt}))
+	path := t.TempDir()
+	before, err := k.Stats(StatsRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,6 +330,45 @@ func TestDryRun(t *testing.T) {
 		"Rekey": func() (bool, error) {
 			return true, k.Rekey(RekeyRequest{RootKey: make([]byte, RootKeySize), DryRun: true})
 		},
+		"ListKeys":    func() (bool, error) { return true, last(k.ListKeys(ListKeysRequest{DryRun: true})) },
+		"ListAliases": func() (bool, error) { return true, last(k.ListAliases(ListAliasesRequest{DryRun: true})) },
+		"ListAliases of a key": func() (bool, error) {
+			return true, last(k.ListAliases(ListAliasesRequest{KeyID: "k", DryRun: true}))
+		},
+		"Backup": func() (bool, error) { return true, k.Backup(BackupRequest{Path: path + "/backup.db", DryRun: true}) },
+		"Verify": func() (bool, error) { return true, last(k.Verify(VerifyRequest{DryRun: true})) },
+		"VerifyAuditLog": func() (bool, error) {
+			return true, last(k.VerifyAuditLog(VerifyAuditLogRequest{Path: path + "/audit.log", DryRun: true}))
+		},
+		"Stats": func() (bool, error) {
+			r, err := k.Stats(StatsRequest{DryRun: true})
+			return r == Stats{}, err
+		},
+		"AsPrincipal": func() (bool, error) {
+			r, err := k.AsPrincipal(PrincipalRequest{Principal: "tenant", DryRun: true})
+			return r == nil, err
+		},
+		"PutKeyPolicy": func() (bool, error) {
+			return true, k.PutKeyPolicy(PutKeyPolicyRequest{KeyID: "k", Policy: alicesPolicy, DryRun: true})
+		},
+		"GetKeyPolicy": func() (bool, error) {
+			r, err := k.GetKeyPolicy(KeyRequest{KeyID: "k", DryRun: true})
+			return r == "", err
+		},
+		"CreateGrant": func() (bool, error) {
+			r, err := k.CreateGrant(CreateGrantRequest{KeyID: "k", GranteePrincipal: "new", Operations: GrantDecrypt, DryRun: true})
+			return r == nil, err
+		},
+		"ListGrants": func() (bool, error) { return true, last(k.ListGrants(ListGrantsRequest{KeyID: "k", DryRun: true})) },
+		"ListRetirableGrants": func() (bool, error) {
+			return true, last(k.ListRetirableGrants(ListRetirableGrantsRequest{RetiringPrincipal: "x", DryRun: true}))
+		},
+		"RetireGrant": func() (bool, error) {
+			return true, k.RetireGrant(GrantRequest{GrantToken: grant.GrantToken, DryRun: true})
+		},
+		"RevokeGrant": func() (bool, error) {
+			return true, k.RevokeGrant(GrantRequest{KeyID: "k", GrantID: grant.GrantID, DryRun: true})
+		},
 		"GenerateRandom": func() (bool, error) {
 			r, err := k.GenerateRandom(RandomRequest{NumberOfBytes: 1, DryRun: true})
 			return r == nil, err
@@ -341,7 +382,7 @@ func TestDryRun(t *testing.T) {
 	}
 	_, err = k.Decrypt(DecryptRequest{Ciphertext: sealed.Ciphertext, AAD: []byte("no"), DryRun: true})
 	expect(t, "a dry run of what would fail", err, ErrInvalidCiphertext)
-	after, err := k.Stats()
+	after, err := k.Stats(StatsRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -384,6 +425,29 @@ func TestNULs(t *testing.T) {
 		{"options.root_key_uri", open(Options{Store: "memory:", RootKeyURI: bad})},
 		{"options.account_id", open(Options{Store: "memory:", AccountID: bad})},
 		{"options.region", open(Options{Store: "memory:", Region: bad})},
+		{"options.audit_log", open(Options{Store: "memory:", AuditLog: bad})},
+		{"options.principal", second(k.AsPrincipal(PrincipalRequest{Principal: bad}))},
+		{"request.policy", create(CreateKeyRequest{Policy: bad})},
+		{"request.key_id", k.PutKeyPolicy(PutKeyPolicyRequest{KeyID: bad})},
+		{"request.policy", k.PutKeyPolicy(PutKeyPolicyRequest{KeyID: "k", Policy: bad})},
+		{"request.grant_tokens[]", k.PutKeyPolicy(PutKeyPolicyRequest{KeyID: "k", GrantTokens: list})},
+		{"request.key_id", second(k.GetKeyPolicy(KeyRequest{KeyID: bad}))},
+		{"request.key_id", second(k.CreateGrant(CreateGrantRequest{KeyID: bad}))},
+		{"request.grantee_principal", second(k.CreateGrant(CreateGrantRequest{GranteePrincipal: bad}))},
+		{"request.retiring_principal", second(k.CreateGrant(CreateGrantRequest{RetiringPrincipal: bad}))},
+		{"request.name", second(k.CreateGrant(CreateGrantRequest{Name: bad}))},
+		{"request.grant_tokens[]", second(k.CreateGrant(CreateGrantRequest{GrantTokens: list}))},
+		{"request.context[].key", second(k.CreateGrant(CreateGrantRequest{Context: map[string]string{bad: ""}}))},
+		{"request.context[].value", second(k.CreateGrant(CreateGrantRequest{Context: map[string]string{"n": bad}}))},
+		{"request.key_id", last(k.ListGrants(ListGrantsRequest{KeyID: bad}))},
+		{"request.grant_id", last(k.ListGrants(ListGrantsRequest{GrantID: bad}))},
+		{"request.grantee_principal", last(k.ListGrants(ListGrantsRequest{GranteePrincipal: bad}))},
+		{"request.grant_tokens[]", last(k.ListGrants(ListGrantsRequest{GrantTokens: list}))},
+		{"request.retiring_principal", last(k.ListRetirableGrants(ListRetirableGrantsRequest{RetiringPrincipal: bad}))},
+		{"request.key_id", k.RetireGrant(GrantRequest{KeyID: bad})},
+		{"request.grant_id", k.RevokeGrant(GrantRequest{GrantID: bad})},
+		{"request.grant_token", k.RetireGrant(GrantRequest{GrantToken: bad})},
+		{"request.path", last(k.VerifyAuditLog(VerifyAuditLogRequest{Path: bad}))},
 		{"request.key_id", create(CreateKeyRequest{KeyID: bad})},
 		{"request.description", create(CreateKeyRequest{Description: bad})},
 		{"request.alias", create(CreateKeyRequest{Alias: "alias/\x00"})},
@@ -437,6 +501,8 @@ func TestNULs(t *testing.T) {
 		{"request.destination_context[].value", second(k.ReEncrypt(ReEncryptRequest{DestinationContext: map[string]string{"n": bad}}))},
 		{"request.root_key_uri", k.Rekey(RekeyRequest{RootKeyURI: bad})},
 		{"request.path", k.Backup(BackupRequest{Path: bad})},
+		{"request.method", second(k.Exchange(ExchangeRequest{Dialect: DialectAWS, Method: bad, Target: "/"}))},
+		{"request.target", second(k.Exchange(ExchangeRequest{Dialect: DialectAWS, Target: bad}))},
 	} {
 		var e *Error
 		if !errors.As(c.err, &e) || e.Status != ErrInvalidArgument || !strings.HasPrefix(e.Message, c.field+": has a NUL") {
@@ -540,7 +606,7 @@ func TestBounds(t *testing.T) {
 			[]error{create(CreateKeyRequest{Origin: OriginExternal, KeyUUID: make([]byte, 15)}), create(CreateKeyRequest{KeyUUID: []byte("0123456789abcdef")})},
 		},
 		"durations": {
-			[]error{open(Options{Timeout: 1, MaxStaleness: 1}), open(Options{Timeout: (1<<32 - 1) * time.Millisecond})},
+			[]error{open(Options{Timeout: 1, MaxStaleness: 1, MaxCachedKeys: 1<<32 - 1}), open(Options{Timeout: (1<<32 - 1) * time.Millisecond})},
 			[]error{open(Options{Timeout: -1}), open(Options{Timeout: 1 << 32 * time.Millisecond}), open(Options{MaxStaleness: -time.Hour})},
 		},
 		"text": {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net/http"
 	"os"
 	"time"
 
@@ -60,6 +61,31 @@ func ExampleError() {
 	// Output:
 	// kms: alias "alias/nobody" was not found (KMS_NOT_FOUND)
 	// it is the alias that is not there; the same call may succeed later: false
+}
+
+func ExampleKMS_AsPrincipal() {
+	k := openExample()
+	defer k.Close()
+	shop, err := k.AsPrincipal(kms.PrincipalRequest{Principal: "shop"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer shop.Close()
+	if _, err := shop.GenerateDataKey(kms.DataKeyRequest{KeyID: "orders"}); !errors.Is(err, kms.ErrAccessDenied) {
+		log.Fatal("it may do that already: ", err)
+	}
+	grant, err := k.CreateGrant(kms.CreateGrantRequest{
+		KeyID: "orders", GranteePrincipal: "shop", Operations: kms.GrantGenerateDataKey | kms.GrantDecrypt,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	tokens := []string{grant.GrantToken} // work at once, in every process
+	if _, err := shop.GenerateDataKey(kms.DataKeyRequest{KeyID: "orders", GrantTokens: tokens}); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("served")
+	// Output: served
 }
 
 func ExampleKMS_Encrypt() {
@@ -155,4 +181,20 @@ func ExampleKMS_Verify() {
 		fmt.Println(damage.KeyID, damage.Problem)
 	}
 	// Output:
+}
+
+func ExampleKMS_Exchange() {
+	k := openExample()
+	defer k.Close()
+	answer, err := k.Exchange(kms.ExchangeRequest{
+		Dialect: kms.DialectAWS,
+		Target:  "/",
+		Header:  http.Header{"X-Amz-Target": {"TrentService.ListKeys"}},
+		Body:    []byte("{}"),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(answer.HTTPStatus, len(answer.Body) > 0)
+	// Output: 200 true
 }

@@ -54,6 +54,10 @@ type CreateKeyRequest struct {
 	// KeyUUID, with OriginExternal only, is the 16 bytes that stand in the key's ciphertexts, so that material brought
 	// back opens its old ones; empty: new random ones.
 	KeyUUID []byte
+	// Policy is as in PutKeyPolicyRequest; empty: the default one.
+	Policy string
+	// BypassPolicyLockoutCheck is as in PutKeyPolicyRequest.
+	BypassPolicyLockoutCheck bool
 	// DryRun checks everything and does nothing; see ErrDryRunOK.
 	DryRun bool
 }
@@ -125,6 +129,7 @@ func (k *KMS) CreateKey(request CreateKeyRequest) (*KeyInfo, error) {
 	text = text.put(fieldKeyID, request.KeyID)
 	text = text.put(fieldDescription, request.Description)
 	text = text.put(fieldAlias, request.Alias)
+	text = text.put(fieldPolicy, request.Policy)
 	text = text.putPairs(fieldTagKey, fieldTagValue, request.Tags)
 	if err := text.check(); err != nil {
 		return nil, err
@@ -135,7 +140,7 @@ func (k *KMS) CreateKey(request CreateKeyRequest) (*KeyInfo, error) {
 		rotate_after_uses: C.uint64_t(request.RotateAfterUses),
 		rotation_period_s: period,
 		origin:            C.uint32_t(request.Origin),
-		flags:             flag(request.DryRun, C.KMS_DRY_RUN),
+		flags:             policyFlags(request.BypassPolicyLockoutCheck, request.DryRun),
 	}
 	var info C.kms_key_info_t
 	err = k.with(func(h C.kmsgo_handle_t) *C.kms_error_t {
@@ -181,15 +186,18 @@ func (k *KMS) DescribeKey(request KeyRequest) (*KeyInfo, error) {
 }
 
 // ListKeysRequest says which keys to list: all of them, so far.
-type ListKeysRequest struct{}
+type ListKeysRequest struct {
+	// DryRun checks everything and does nothing; see ErrDryRunOK.
+	DryRun bool
+}
 
 // ListKeys lists keys, in an order that is stable but has no meaning. It reads page by page: a key that is created or
 // deleted meanwhile may be seen or not. An error ends the list.
-func (k *KMS) ListKeys(ListKeysRequest) iter.Seq2[KeyInfo, error] {
+func (k *KMS) ListKeys(request ListKeysRequest) iter.Seq2[KeyInfo, error] {
 	return func(yield func(KeyInfo, error) bool) {
 		strings := make([]byte, C.KMS_LIST_MIN_TEXT)
 		pages(k, yield, func(h C.kmsgo_handle_t, page *C.kms_page_t, items []C.kms_key_info_t) *C.kms_error_t {
-			return C.kmsgo_list_keys(h, page, &items[0], C.size_t(len(items)), pointer(strings), C.size_t(len(strings)))
+			return C.kmsgo_list_keys(h, flag(request.DryRun, C.KMS_DRY_RUN), page, &items[0], C.size_t(len(items)), pointer(strings), C.size_t(len(strings)))
 		}, func(item *C.kms_key_info_t) KeyInfo { return keyInfo(item, strings) })
 	}
 }

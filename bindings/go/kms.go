@@ -49,7 +49,32 @@ type Options struct {
 	MaxStaleness time.Duration
 	// Timeout is the longest that any call waits for the store, in whole milliseconds, rounded up; 0: 5 s.
 	Timeout time.Duration
+	// MaxCachedKeys is how many keys are kept in memory at most; 0: 16384.
+	MaxCachedKeys uint32
+	// AuditLog is the file of an audit log, which is begun if it is not there; empty: none. Changes are always on record.
+	AuditLog string
+	// AuditData says which operations on data are on record; 0: AuditDataAll.
+	AuditData AuditData
+	// AuditContextValues records the values of encryption contexts, not only their keys.
+	AuditContextValues bool
+	// AuditGoOnWhenFull goes on when the log cannot be written, and counts the lost records in Stats, instead of refusing
+	// operations.
+	AuditGoOnWhenFull bool
+	// AuditMaxKiB is after how many KiB a new file of the log is begun; 0: 65536, at least 4.
+	AuditMaxKiB uint32
 }
+
+// AuditData says which operations on data an audit log has a record of.
+type AuditData uint32
+
+const (
+	// AuditDataAll: a record for each.
+	AuditDataAll AuditData = C.KMS_AUDIT_DATA_ALL
+	// AuditDataRefused: for those that failed.
+	AuditDataRefused AuditData = C.KMS_AUDIT_DATA_REFUSED
+	// AuditDataCounted: one record a minute, with how many there were, by principal, action, key, version and outcome.
+	AuditDataCounted AuditData = C.KMS_AUDIT_DATA_COUNTED
+)
 
 // KMS is an open key store. It is closed by Close, or some time after it has become unreachable.
 type KMS struct {
@@ -83,6 +108,7 @@ func Open(options Options) (*KMS, error) {
 	text = text.put(fieldRootKeyURI, options.RootKeyURI)
 	text = text.put(fieldAccountID, options.AccountID)
 	text = text.put(fieldRegion, options.Region)
+	text = text.put(fieldAuditLog, options.AuditLog)
 	if err := text.check(); err != nil {
 		return nil, err
 	}
@@ -91,6 +117,11 @@ func Open(options Options) (*KMS, error) {
 		passphrase_len:   C.size_t(len(options.Passphrase)),
 		max_staleness_ms: staleness,
 		timeout_ms:       timeout,
+		max_cached_keys:  C.uint32_t(options.MaxCachedKeys),
+		audit_data:       C.uint32_t(options.AuditData),
+		audit_flags: flag(options.AuditContextValues, C.KMS_AUDIT_CONTEXT_VALUES) |
+			flag(options.AuditGoOnWhenFull, C.KMS_AUDIT_GO_ON_WHEN_FULL),
+		audit_max_kib: C.uint32_t(options.AuditMaxKiB),
 		flags: flag(options.Create, C.KMS_OPEN_CREATE) |
 			flag(options.ReadOnly, C.KMS_OPEN_READ_ONLY) |
 			flag(options.RequireLockedMemory, C.KMS_OPEN_REQUIRE_LOCKED_MEMORY) |
@@ -100,10 +131,14 @@ func Open(options Options) (*KMS, error) {
 	if err := failure(C.kmsgo_open(call, text.pointer(), pointer(options.RootKey), pointer(options.Passphrase), &h.kms)); err != nil {
 		return nil, err
 	}
+	return newKMS(h), nil
+}
+
+func newKMS(h *handle) *KMS {
 	k := &KMS{handle: h}
 	// In a goroutine of its own: cleanups wait for each other, and flushing waits for the store.
 	k.cleanup = runtime.AddCleanup(k, func(h *handle) { go h.close() }, h)
-	return k, nil
+	return k
 }
 
 // checkABI refuses a library whose structs may not be those that this package was compiled with.
@@ -204,12 +239,24 @@ type Stats struct {
 	MemoryProtection MemoryProtection
 	// StoreID is the UUID of the store.
 	StoreID string
+	// AuditRecords counts the records that this process has written to the audit log, AuditRecordsLost those that could
+	// not be written and were passed over (Options.AuditGoOnWhenFull).
+	AuditRecords, AuditRecordsLost uint64
+}
+
+// StatsRequest says what statistics are wanted: all of them, so far.
+type StatsRequest struct {
+	// DryRun checks everything and does nothing; see ErrDryRunOK.
+	DryRun bool
 }
 
 // Stats gives statistics of the open store.
-func (k *KMS) Stats() (Stats, error) {
+func (k *KMS) Stats(request StatsRequest) (Stats, error) {
 	var s C.kms_stats_t
-	if err := k.with(func(h C.kmsgo_handle_t) *C.kms_error_t { return C.kmsgo_stats(h, &s) }); err != nil {
+	err := k.with(func(h C.kmsgo_handle_t) *C.kms_error_t {
+		return C.kmsgo_stats(h, flag(request.DryRun, C.KMS_DRY_RUN), &s)
+	})
+	if err != nil {
 		return Stats{}, err
 	}
 	return Stats{
@@ -228,6 +275,8 @@ func (k *KMS) Stats() (Stats, error) {
 		StoreRevision:        uint64(s.store_revision),
 		MemoryProtection:     MemoryProtection(s.memory_protection),
 		StoreID:              string(chars(s.store_id[:])),
+		AuditRecords:         uint64(s.audit_records),
+		AuditRecordsLost:     uint64(s.audit_records_lost),
 	}, nil
 }
 

@@ -151,7 +151,7 @@ func TestStats(t *testing.T) {
 	}
 	_, err = k.Decrypt(DecryptRequest{Ciphertext: sealed.Ciphertext, AAD: []byte("not this")})
 	expect(t, "a wrong AAD", err, ErrInvalidCiphertext)
-	stats, err := k.Stats()
+	stats, err := k.Stats(StatsRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -531,7 +531,7 @@ func TestOptions(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		stats, err := k.Stats()
+		stats, err := k.Stats(StatsRequest{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -548,7 +548,7 @@ func TestOptions(t *testing.T) {
 		if _, err := k.GenerateDataKey(DataKeyRequest{KeyID: "k"}); err != nil {
 			t.Fatal(err)
 		}
-		stats, err := k.Stats()
+		stats, err := k.Stats(StatsRequest{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -570,4 +570,27 @@ func TestVersion(t *testing.T) {
 		t.Errorf("the same ABI: %v", err)
 	}
 	expect(t, "another ABI", checkABI(8, 7), ErrUnsupported)
+}
+
+func TestTheCacheIsBoundedAsOpenIsTold(t *testing.T) {
+	const most = 3
+	k := openWith(t, Options{Store: "memory:", Create: true, MaxCachedKeys: most})
+	for number := range 10 {
+		id := fmt.Sprintf("key-%d", number)
+		if _, err := k.CreateKey(CreateKeyRequest{KeyID: id}); err != nil {
+			t.Fatal(err)
+		}
+		made, err := k.GenerateDataKey(DataKeyRequest{KeyID: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened, err := k.Decrypt(DecryptRequest{Ciphertext: made.Ciphertext})
+		if err != nil || !bytes.Equal(opened.Plaintext, made.Plaintext) {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	stats, err := k.Stats(StatsRequest{})
+	if err != nil || stats.KeysCached < 1 || stats.KeysCached > most {
+		t.Errorf("%d keys are cached, %v", stats.KeysCached, err)
+	}
 }

@@ -43,6 +43,11 @@ func (r RekeyRequest) Format(f fmt.State, _ rune) {
 		length(r.RootKey), length(r.Passphrase), r.RootKeyURI)
 }
 
+// Format shows no token.
+func (g Grant) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "kms.Grant{GrantID:%q GrantToken:[%d bytes]}", g.GrantID, len(g.GrantToken))
+}
+
 func length(secret []byte) string {
 	return fmt.Sprintf("[%d bytes]", len(secret))
 }

@@ -105,7 +105,7 @@ func openWithoutLockedMemory() {
 		fmt.Println(err)
 		return
 	}
-	stats, err := k.Stats()
+	stats, err := k.Stats(StatsRequest{})
 	fmt.Println(err, stats.SecretBytesUnlocked > 0, stats.MemoryProtection&MemoryLocked != 0)
 	options.RequireLockedMemory = true
 	_, err = Open(options)

@@ -77,7 +77,7 @@ func TestSharedRequest(t *testing.T) {
 		}()
 	}
 	done.Wait()
-	stats, err := k.Stats()
+	stats, err := k.Stats(StatsRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}

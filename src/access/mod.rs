@@ -13,6 +13,7 @@ mod principal;
 mod token;
 
 pub use action::{ACTIONS, Action, ActionInfo, ActionSet, Class, Scope};
+pub use document::Effect;
 pub use grant::{Constraint, Grant, GrantOperations};
 pub use policy::{MAX_POLICY, Policy};
 pub use principal::{Account, Principal, check_name};

@@ -15,6 +15,8 @@ pub struct Policy {
 }
 
 struct Statement {
+    /// Its place in the policy, from 1.
+    number: usize,
     effect: Effect,
     who: Who,
     actions: ActionSet,
@@ -42,7 +44,9 @@ impl Policy {
         for (index, document) in document.statements.0.into_iter().enumerate() {
             let refused = |why: String| refused(&format!("statement {}: {why}", index + 1));
             // A statement about other keys never applies to this one.
-            if let Some(statement) = Statement::compile(document, account, &arns).map_err(refused)? {
+            if let Some(statement) =
+                Statement::compile(index + 1, document, account, &arns).map_err(refused)?
+            {
                 statements.push(statement);
             }
         }
@@ -72,6 +76,16 @@ impl Policy {
         judged
     }
 
+    /// The statement that decides, by its place from 1: the first that denies, else the first that allows.
+    pub fn deciding(&self, question: &Question<'_>) -> Option<(Effect, usize)> {
+        let first = |effect| {
+            let mut those = self.statements.iter().filter(|statement| statement.effect == effect);
+            those.find(|statement| statement.applies(question) == Truth::True)
+        };
+        let statement = first(Effect::Deny).or_else(|| first(Effect::Allow))?;
+        Some((statement.effect, statement.number))
+    }
+
     /// Whether someone whom the policy names, or the root, may put another policy in its place, as of now.
     pub fn leaves_a_way_back(&self, account: &Account, now: i64) -> bool {
         let circumstances = Circumstances { now: Some(now), ..Circumstances::NONE };
@@ -96,6 +110,7 @@ impl Policy {
 
 impl Statement {
     fn compile(
+        number: usize,
         document: StatementDocument,
         account: &Account,
         arns: &[String],
@@ -120,7 +135,8 @@ impl Statement {
                 conditions.push(Condition::compile(&operator, &key, values)?);
             }
         }
-        Ok(is_of_this_key.then_some(Statement { effect: document.effect, who, actions, conditions }))
+        let effect = document.effect;
+        Ok(is_of_this_key.then_some(Statement { number, effect, who, actions, conditions }))
     }
 
     fn applies(&self, question: &Question<'_>) -> Truth {

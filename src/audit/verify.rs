@@ -39,6 +39,11 @@ pub struct LogDamage {
 impl Position {
     pub const START: Position = Position { segment: 1, offset: 0, line: 0, link: START, head_met: false };
 
+    /// Which file, from 1, and how many bytes of it were verified.
+    pub fn place(self) -> (u64, u64) {
+        (self.segment, self.offset)
+    }
+
     pub fn to_text(self) -> String {
         let Position { segment, offset, line, link, head_met } = self;
         let hash = hex::encode(&link.hash);

@@ -1,6 +1,7 @@
 //! What needs no key: statistics, names, sizes, versions, wiping.
 
 use std::ffi::{CStr, c_char};
+use std::mem::offset_of;
 
 use super::constants::*;
 use super::guard::guard;
@@ -72,6 +73,7 @@ pub struct kms_stats_t {
 
 impl Extensible for kms_stats_t {
     const NAME: &'static str = "stats";
+    const FIRST_SIZE: usize = offset_of!(Self, audit_records);
 }
 
 /// Gives statistics of an open store.

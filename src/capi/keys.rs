@@ -1,6 +1,7 @@
 //! KMS keys: create, describe, list; their description, tags and states.
 
 use std::ffi::c_char;
+use std::mem::offset_of;
 
 use super::guard::guard;
 use super::input::{self, Extensible};
@@ -52,6 +53,7 @@ pub struct kms_create_key_request_t {
 
 impl Extensible for kms_create_key_request_t {
     const NAME: &'static str = "request";
+    const FIRST_SIZE: usize = offset_of!(Self, policy);
 }
 
 /// An operation on one key, or one version of it, that needs nothing more.

@@ -209,7 +209,7 @@ pub unsafe extern "C" fn kms_set_key_rotation(
                 key_id: input::required_str("request.key_id", raw.key_id)?,
                 grant_tokens: input::grant_tokens(raw.grant_tokens, raw.grant_tokens_len)?,
                 rotation_period_s: raw.rotation_period_s,
-                rotate_after_uses: raw.rotate_after_uses,
+                rotate_after_uses: Some(raw.rotate_after_uses),
                 flags: raw.flags,
             })
         }

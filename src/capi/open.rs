@@ -1,6 +1,7 @@
 //! Opening, flushing and closing a key store.
 
 use std::ffi::c_char;
+use std::mem::offset_of;
 
 use super::guard::guard;
 use super::input::{self, Extensible};
@@ -42,11 +43,14 @@ pub struct kms_open_options_t {
     pub audit_flags: u32,
     /// KiB after which a new file of the log is begun; 0 = 65536, at least 4.
     pub audit_max_kib: u32,
-    pub reserved2: u32,
+    /// Keys that the handle keeps in memory at most, beside those in use just now; each takes less than 1 KiB.
+    /// 0 = 16384.
+    pub max_cached_keys: u32,
 }
 
 impl Extensible for kms_open_options_t {
     const NAME: &'static str = "options";
+    const FIRST_SIZE: usize = offset_of!(Self, audit_log);
 }
 
 /// Opens a key store and gives a handle in *out.
@@ -88,7 +92,6 @@ pub unsafe extern "C" fn kms_open(
 
 fn open(options: kms_open_options_t) -> Result<Kms> {
     input::reserved("options.reserved", options.reserved)?;
-    input::reserved("options.reserved2", options.reserved2)?;
     // SAFETY: the caller gives NUL-terminated strings and readable bytes, or NULL.
     unsafe {
         let root_key = input::bytes("options.root_key", options.root_key)?;
@@ -108,6 +111,7 @@ fn open(options: kms_open_options_t) -> Result<Kms> {
             flags: options.flags,
             max_staleness_ms: options.max_staleness_ms,
             timeout_ms: options.timeout_ms,
+            max_cached_keys: options.max_cached_keys,
             audit: audit_log.map(|path| AuditOptions {
                 path,
                 data: options.audit_data,

@@ -14,7 +14,6 @@ mod alibaba_rpc;
 #[cfg(feature = "dialects")]
 mod aws;
 #[cfg(feature = "dialects")]
-#[expect(dead_code, reason = "until every vendor is built")]
 mod shared;
 #[cfg(feature = "dialects")]
 mod tencent;

@@ -9,8 +9,8 @@ use crate::access::Action;
 use crate::error::{Error, Result};
 use crate::keyring::{Key, KeyEdit, KeyName};
 use crate::platform::{monotonic_ms, unix_seconds};
+use crate::store::change::Change;
 use crate::store::record::AliasRecord;
-use crate::store::sealed::Change;
 use crate::store::{Kind, RowId, RowName};
 
 pub struct AliasRequest<'a> {

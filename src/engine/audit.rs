@@ -11,7 +11,9 @@ use super::list::{ListPage, Listed};
 use super::request::{self, flag};
 use super::{Kms, Live};
 use crate::access::{Action, Class};
-use crate::audit::{self, AuditLog, AuditSettings, ContextShown, DataRecords, LogDamage, Position, Record};
+use crate::audit::{
+    self, AuditLog, AuditSettings, ContextShown, DataRecords, LogDamage, Mac, Position, Record,
+};
 use crate::capi::constants as c;
 use crate::crypto::uuid::{self, Uuid};
 use crate::error::{Error, Result, Status};
@@ -79,21 +81,26 @@ impl Live {
     pub fn admit(&self, _: &Call<'_>) -> Result<()> {
         match &self.audit {
             None => Ok(()),
-            Some(log) => log.admit(monotonic_ms(), &|parts| self.keyring.store().audit_mac(parts)),
+            Some(log) => self.with_mac(|mac| log.admit(monotonic_ms(), mac)),
         }
     }
 
     pub fn flush_audit(&self) -> Result<()> {
-        match &self.audit {
-            None => Ok(()),
-            Some(log) => log.flush(&|parts| self.keyring.store().audit_mac(parts)),
-        }
+        let Some(log) = &self.audit else { return Ok(()) };
+        self.with_mac(|mac| log.flush(mac))
     }
 
     /// Puts a change on record, on disk, before it is committed.
     pub fn log_change(&self, call: &Call<'_>) -> Result<()> {
         let Some(log) = &self.audit else { return Ok(()) };
-        self.note_change(call, |record| log.write(record, &|parts| self.keyring.store().audit_mac(parts)))
+        self.note_change(call, |record| self.with_mac(|mac| log.write(record, mac)))
+    }
+
+    /// Lets `body` use the log. A log that is not of this root key is no damage if the store has been given another one
+    /// meanwhile.
+    fn with_mac<T>(&self, body: impl FnOnce(Mac<'_>) -> Result<T>) -> Result<T> {
+        let store = self.keyring.store();
+        body(&|parts| store.audit_mac(parts)).map_err(|error| store.rekeyed_or_damaged(error))
     }
 
     /// Lets `write` write the record of a change.
@@ -143,7 +150,7 @@ impl Live {
         let _ = with_record(log, call, &request_id, status, |record| {
             match log.settings.data {
                 _ if call.logged.get().is_some() => {
-                    return log.write(record, &|parts| self.keyring.store().audit_mac(parts));
+                    return self.with_mac(|mac| log.write(record, mac));
                 }
                 DataRecords::Refused if is_data && status == Status::Ok => {}
                 DataRecords::Counted if is_data => log.count(record, now_ms),

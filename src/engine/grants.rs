@@ -161,6 +161,10 @@ impl Kms {
                 let call = Call::new(&self.caller, Action::RetireGrant, None);
                 let row: RowName<'_> = RowName::Key(&claim.key);
                 let outcome = self.edit_by(&call, row, flags, |edit, rules, _| {
+                    // Whoever has a genuine token may know that its grant is over.
+                    if !rules.grants.iter().any(|grant| grant.grant_id == grant_id) {
+                        return Err(Error::InvalidGrantToken);
+                    }
                     self.retire(&call, edit, rules, &grant_id, &|| Error::InvalidGrantToken)
                 });
                 // The key is gone, and the grant with it.

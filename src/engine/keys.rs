@@ -2,20 +2,20 @@
 
 use zeroize::Zeroizing;
 
-use super::call::{Call, TokenKey};
+use super::call::Call;
 use super::list::{ListPage, Marker};
 use super::request::{self, KeyRequest, flag};
 use super::{Kms, names, states};
-use crate::access::{Action, Rules};
+use crate::access::Action;
 use crate::crypto::secret::MATERIAL_SIZE;
 use crate::crypto::uuid::{self, Uuid};
 use crate::error::{Detail, Error, Result};
 use crate::keyring::{Key, KeyEdit, KeyName, XAES_256_GCM, rotation_time};
 use crate::platform::{monotonic_ms, unix_seconds};
+use crate::store::change::Change;
 use crate::store::record::{
     AliasRecord, KeyRecord, KeyState, Origin, TagRecord, VersionRecord, VersionState,
 };
-use crate::store::sealed::Change;
 use crate::store::{Kind, RowName};
 
 const MAX_DESCRIPTION: usize = 8192;
@@ -175,79 +175,32 @@ impl Kms {
         live.finish(&call, outcome)
     }
 
-    pub fn describe_key(&self, request: &KeyRequest<'_>) -> Result<KeyInfo> {
-        request.refuse_version()?;
-        self.with_key(Action::DescribeKey, request, |key| Ok(KeyInfo::from(key)))
-    }
-
-    /// Reads something of a key, in whatever state it is.
-    pub(super) fn with_key<T>(
-        &self,
-        action: Action,
-        request: &KeyRequest<'_>,
-        read: impl FnOnce(&Key) -> Result<T>,
-    ) -> Result<T> {
-        request::check_flags("request.flags", request.flags, flag::DRY_RUN)?;
-        let name = self.shared.account.key_name(request.key_id)?;
-        let live = self.live()?;
-        let call = Call::new(&self.caller, action, Some(name))
-            .with_version(request.version_id)
-            .with_tokens(&request.grant_tokens);
-        let outcome = live.admit(&call).and_then(|()| {
-            live.keyring.epoch(monotonic_ms())?;
-            live.see_tokens(&call, &[TokenKey::Named(name)])?;
-            let key = live.keyring.by_name(name)?;
-            let grant = call.permitted_by(&key.rules, key.id())?;
-            live.note_key(&call, &key, grant);
-            let value = read(&key)?;
-            if request.flags & flag::DRY_RUN != 0 { Err(Error::DryRunOk) } else { Ok(value) }
-        });
-        live.finish(&call, outcome)
-    }
-
-    /// Changes one key in one transaction.
-    pub(super) fn edit_key<T>(
-        &self,
-        action: Action,
-        request: &KeyRequest<'_>,
-        mut edit: impl FnMut(&mut KeyEdit) -> Result<T>,
-    ) -> Result<T> {
-        request::check_flags("request.flags", request.flags, flag::DRY_RUN)?;
-        let name = self.shared.account.key_name(request.key_id)?;
-        let call = Call::new(&self.caller, action, Some(name))
-            .with_version(request.version_id)
-            .with_tokens(&request.grant_tokens);
-        self.edit_by(&call, name.row(), request.flags, |key, rules, _| {
-            call.require(rules, &key.head.key_id)?;
-            edit(key)
+    /// For `test_hooks`.
+    #[cfg(feature = "test-hooks")]
+    pub(crate) fn create_keys(&self, key_ids: &[String]) -> Result<()> {
+        self.live()?.keyring.change(|change| {
+            for key_id in key_ids {
+                let (key_uuid, created_at) = (uuid::random()?, unix_seconds());
+                let head = KeyRecord {
+                    key_uuid: key_uuid.to_vec(),
+                    key_id: key_id.clone(),
+                    state: KeyState::Enabled.into(),
+                    origin: Origin::Kms.into(),
+                    created_at,
+                    rotated_at: created_at,
+                    ..KeyRecord::default()
+                };
+                let mut edit = KeyEdit::create(key_uuid, head);
+                add_version(&mut edit, false)?;
+                edit.write(change)?;
+            }
+            Ok(())
         })
     }
 
-    /// Changes the key that a row belongs to; `edit` sees to it that the caller may do so, by the rules it is given.
-    pub(super) fn edit_by<T>(
-        &self,
-        call: &Call<'_>,
-        row: RowName<'_>,
-        flags: u32,
-        mut edit: impl FnMut(&mut KeyEdit, &Rules, &Change<'_>) -> Result<T>,
-    ) -> Result<T> {
-        self.require_writable()?;
-        let live = self.live()?;
-        let mut change = || {
-            live.keyring.edit(row, |key, change| {
-                let rules = key.rules(live.keyring.store(), live.keyring.account())?;
-                live.require_tokens(call, &key.uuid, &rules)?;
-                call.note(|facts| facts.key_id = key.head.key_id.clone());
-                let value = edit(key, &rules, change)?;
-                if flags & flag::DRY_RUN != 0 {
-                    return Err(Error::DryRunOk);
-                }
-                live.log_change(call)?;
-                Ok(value)
-            })
-        };
-        let outcome = live.admit(call).and_then(|()| change());
-        live.finish(call, outcome)
+    pub fn describe_key(&self, request: &KeyRequest<'_>) -> Result<KeyInfo> {
+        request.refuse_version()?;
+        self.with_key(Action::DescribeKey, request, |key| Ok(KeyInfo::from(key)))
     }
 
     pub fn list_keys(&self, marker: &str, limit: usize, flags: u32) -> Result<ListPage<KeyInfo>> {

@@ -67,7 +67,9 @@ impl Kms {
                 return Err(Error::InvalidKeyUsage("request.key_id: imported material does not rotate"));
             }
             edit.head.rotation_period_s = request.rotation_period_s;
-            edit.head.rotate_after_uses = request.rotate_after_uses;
+            if let Some(uses) = request.rotate_after_uses {
+                edit.head.rotate_after_uses = uses;
+            }
             Ok(())
         })
     }

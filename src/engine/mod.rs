@@ -12,6 +12,7 @@ mod lane;
 mod lifecycle;
 mod list;
 mod names;
+mod on_key;
 mod payload;
 mod policies;
 mod request;
@@ -59,6 +60,7 @@ const DEFAULT_ACCOUNT: &str = "000000000000";
 const DEFAULT_REGION: &str = "local";
 const DEFAULT_STALENESS_MS: u32 = 1000;
 const DEFAULT_TIMEOUT_MS: u32 = 5000;
+const DEFAULT_CACHED_KEYS: u32 = 16 * 1024;
 
 /// How to open a store; borrowed from the caller.
 pub struct OpenOptions<'a> {
@@ -69,6 +71,7 @@ pub struct OpenOptions<'a> {
     pub flags: u32,
     pub max_staleness_ms: u32,
     pub timeout_ms: u32,
+    pub max_cached_keys: u32,
     /// None: no audit log.
     pub audit: Option<AuditOptions<'a>>,
 }
@@ -184,6 +187,7 @@ impl Kms {
         let keyring = KeyringSettings {
             max_staleness_ms: u64::from(or_default(options.max_staleness_ms, DEFAULT_STALENESS_MS)),
             timeout: Duration::from_millis(u64::from(timeout_ms)),
+            max_cached_keys: or_default(options.max_cached_keys, DEFAULT_CACHED_KEYS) as usize,
             require_lock: has(flag::OPEN_REQUIRE_LOCKED_MEMORY),
             read_only: has(flag::OPEN_READ_ONLY),
         };

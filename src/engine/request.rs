@@ -128,7 +128,8 @@ pub struct RotationRequest<'a> {
     pub key_id: &'a str,
     pub grant_tokens: GrantTokens<'a>,
     pub rotation_period_s: u32,
-    pub rotate_after_uses: u64,
+    /// None: as it is.
+    pub rotate_after_uses: Option<u64>,
     pub flags: u32,
 }
 

@@ -6,8 +6,9 @@
 use crate::crypto::uuid::Uuid;
 use crate::error::Result;
 use crate::platform::unix_seconds;
+use crate::store::change::Change;
 use crate::store::record::{KeyRecord, KeyState, VersionRecord, VersionState};
-use crate::store::sealed::{Change, Family};
+use crate::store::sealed::Family;
 use crate::store::{Kind, RowName};
 
 use super::{KeyEdit, Keyring};

@@ -8,10 +8,11 @@ use crate::access::{Account, Grant, Rules};
 use crate::crypto::secret::MATERIAL_SIZE;
 use crate::crypto::uuid::Uuid;
 use crate::error::{Error, Result};
+use crate::store::change::{Change, NewRow};
 use crate::store::record::{
     AliasRecord, KeyRecord, KeyState, PolicyRecord, UsageRecord, VersionRecord, VersionState,
 };
-use crate::store::sealed::{Change, Family, NewRow, SealedStore};
+use crate::store::sealed::{Family, SealedStore};
 use crate::store::{Kind, RowName};
 
 /// Collects changes to a key's rows, which write() makes all at once.

@@ -30,10 +30,10 @@ pub struct Key {
     pub record: KeyRecord,
     /// Monotonic time in ms when the key is due to rotate; u64::MAX = never.
     pub rotate_at_ms: u64,
-    /// In the order of their numbers.
-    versions: Vec<KeyVersion>,
+    /// In the order of their numbers. Most keys have one, and a Vec that grows to one has room for four.
+    versions: Box<[KeyVersion]>,
     /// Sorted.
-    aliases: Vec<String>,
+    aliases: Box<[String]>,
     /// Who may use it.
     pub rules: Rules,
 }
@@ -86,13 +86,13 @@ impl Key {
                 ..loaded
             })
         });
-        let versions = loaded.collect::<Result<Vec<_>>>()?;
+        let versions = loaded.collect::<Result<Box<_>>>()?;
         let rotate_at_ms = rotation_time(&record).map_or(u64::MAX, |at| {
             let seconds = u64::try_from(at.saturating_sub(unix_seconds())).unwrap_or(0);
             monotonic_ms().saturating_add(seconds.saturating_mul(1000))
         });
         let rules = rules_of(store, family, account)?;
-        Ok(Key { uuid, owner: family.owner, record, rotate_at_ms, versions, aliases, rules })
+        Ok(Key { uuid, owner: family.owner, record, rotate_at_ms, versions, aliases: aliases.into(), rules })
     }
 
     pub fn id(&self) -> &str {

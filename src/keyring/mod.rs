@@ -11,11 +11,13 @@ mod key;
 mod rules;
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 use std::time::Duration;
 
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter};
 
 pub use due::is_deleted;
 pub use edit::KeyEdit;
@@ -30,10 +32,8 @@ use crate::error::{Detail, Error, Result};
 use crate::platform;
 use crate::root::RootKeySource;
 use crate::store::RowName;
-use crate::store::sealed::{Change, SealedStore};
-
-/// Keys kept in memory; each takes less than 1 KiB.
-const CACHE_CAPACITY: usize = 16 * 1024;
+use crate::store::change::Change;
+use crate::store::sealed::SealedStore;
 
 /// A key's id or alias, as callers name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,8 +74,30 @@ fn not_found(name: RowName<'_>) -> Error {
 pub struct KeyringSettings {
     pub max_staleness_ms: u64,
     pub timeout: Duration,
+    pub max_cached_keys: usize,
     pub require_lock: bool,
     pub read_only: bool,
+}
+
+/// A cache that never has more than `max` entries: it rounds what each of its shards may have up.
+fn bounded<K: Eq + Hash, V: Clone>(max: usize) -> Cache<K, V> {
+    const SHARDS: usize = 16;
+    let (shards, capacity) = if max < 64 * SHARDS { (1, max) } else { (SHARDS, max / SHARDS * SHARDS) };
+    let options = OptionsBuilder::new()
+        .estimated_items_capacity(capacity)
+        .weight_capacity(capacity as u64)
+        .shards(shards)
+        .build();
+    match options {
+        Ok(options) => Cache::with_options(
+            options,
+            UnitWeighter,
+            DefaultHashBuilder::default(),
+            DefaultLifecycle::default(),
+        ),
+        // Only what is set twice or not at all is refused.
+        Err(_) => Cache::new(capacity),
+    }
 }
 
 pub struct Keyring {
@@ -106,15 +128,16 @@ pub struct Keyring {
 
 impl Keyring {
     pub fn new(store: SealedStore, account: &Account, settings: &KeyringSettings) -> Self {
-        let KeyringSettings { max_staleness_ms, timeout, require_lock, read_only } = *settings;
+        let KeyringSettings { max_staleness_ms, timeout, max_cached_keys, require_lock, read_only } =
+            *settings;
         let now = platform::monotonic_ms();
         Keyring {
             revision: Mutex::new(store.seen_revision()),
             store,
             account: account.clone(),
             slab: MaterialSlab::new(require_lock),
-            keys: Cache::new(CACHE_CAPACITY),
-            names: Cache::new(CACHE_CAPACITY),
+            keys: bounded(max_cached_keys),
+            names: bounded(max_cached_keys),
             epoch: AtomicU64::new(1),
             refresh_at: AtomicU64::new(now + max_staleness_ms / 2),
             believed_until: AtomicU64::new(now + max_staleness_ms),

@@ -3,6 +3,7 @@
 //!
 //! To add a store: implement `Rows`, `Transaction` and `Store`, and name its scheme in `open`.
 
+pub mod change;
 mod header;
 mod keys;
 mod memory;

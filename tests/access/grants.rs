@@ -259,6 +259,7 @@ fn a_key_has_at_most_so_many_grants() {
         flags: 1,
         max_staleness_ms: 0,
         timeout_ms: 0,
+        max_cached_keys: 0,
         audit: None,
     })
     .expect("a store in memory");

@@ -141,6 +141,7 @@ pub fn open_in(folder: &tempfile::TempDir, flags: u32, audit: Option<AuditOption
         flags,
         max_staleness_ms: 60_000,
         timeout_ms: 0,
+        max_cached_keys: 0,
         audit,
     })
 }

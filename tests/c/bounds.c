@@ -27,6 +27,10 @@ static void open_bounds(void) {
   options.reserved = 1;
   CHECK_ARGUMENT("options.reserved", call_open(&options));
   options = good_options();
+  options.max_cached_keys = 1;
+  CHECK_OK(call_open(&options));
+  options.max_cached_keys = UINT32_MAX;
+  CHECK_OK(call_open(&options));
   options.max_staleness_ms = UINT32_MAX;
   options.timeout_ms = UINT32_MAX;
   CHECK_OK(call_open(&options));

@@ -46,10 +46,16 @@ static guarded_t longer_struct(const void *valid, size_t size, size_t struct_siz
 
 static const size_t longer_by[] = {0, 1, 3, 8, 64};
 
-static void request_sizes(const char *name, const void *valid, size_t size, kms_status_t expected,
-                          extensible_call_t call) {
+/* A request that had `first` bytes in the first release: callers of then know no more. */
+static void grown_sizes(const char *name, const void *valid, size_t first, size_t size,
+                        kms_status_t expected, extensible_call_t call) {
   size_t i;
-  refused_sizes(name, size, call);
+  refused_sizes(name, first, call);
+  for (i = first; i < size; i += sizeof(uint32_t)) {
+    guarded_t memory = longer_struct(valid, i, i);
+    CHECK_STATUS(expected, call(memory.data));
+    guarded_free(&memory);
+  }
   for (i = 0; i <= sizeof longer_by / sizeof longer_by[0]; i++) {
     size_t struct_size =
         i < sizeof longer_by / sizeof longer_by[0] ? size + longer_by[i] : (size_t)4096;
@@ -66,11 +72,26 @@ static void request_sizes(const char *name, const void *valid, size_t size, kms_
   }
 }
 
+static void request_sizes(const char *name, const void *valid, size_t size, kms_status_t expected,
+                          extensible_call_t call) {
+  grown_sizes(name, valid, size, size, expected, call);
+}
+
 /* An info: what we know of it is filled, the rest of what the caller has becomes zero, struct_size
- * stays. The last member that is filled is at filled_at. */
-static void info_sizes(const char *name, size_t size, size_t filled_at, extensible_call_t call) {
+ * stays. The last member that is filled is at filled_at, and is known since the first release, when
+ * the info had `first` bytes. */
+static void grown_info_sizes(const char *name, size_t first, size_t size, size_t filled_at,
+                             extensible_call_t call) {
   size_t i;
-  refused_sizes(name, size, call);
+  refused_sizes(name, first, call);
+  for (i = first; i < size; i += sizeof(uint32_t)) {
+    guarded_t memory = guarded_alloc(i);
+    memset(memory.data, UNTOUCHED, i);
+    memcpy(memory.data, &i, sizeof i);
+    CHECK_OK(call(memory.data));
+    CHECK(!untouched(memory.data + filled_at, sizeof(uint32_t)));
+    guarded_free(&memory);
+  }
   for (i = 0; i <= sizeof longer_by / sizeof longer_by[0]; i++) {
     size_t kept, struct_size = i < sizeof longer_by / sizeof longer_by[0] ? size + longer_by[i]
                                                                           : (size_t)4096;
@@ -84,6 +105,10 @@ static void info_sizes(const char *name, size_t size, size_t filled_at, extensib
     CHECK(all_bytes(memory.data + size, struct_size - size, 0));
     guarded_free(&memory);
   }
+}
+
+static void info_sizes(const char *name, size_t size, size_t filled_at, extensible_call_t call) {
+  grown_info_sizes(name, size, size, filled_at, call);
 }
 
 static void every_struct_size(void) {
@@ -102,8 +127,10 @@ static void every_struct_size(void) {
   describe.key_id = "key-1";
   random.number_of_bytes = 16;
 
-  request_sizes("options", &options, sizeof options, KMS_OK, call_open);
-  request_sizes("request", &create, sizeof create, KMS_OK, call_create_key);
+  grown_sizes("options", &options, offsetof(kms_open_options_t, audit_log), sizeof options, KMS_OK,
+              call_open);
+  grown_sizes("request", &create, offsetof(kms_create_key_request_t, policy), sizeof create, KMS_OK,
+              call_create_key);
   request_sizes("request", &describe, sizeof describe, KMS_OK, call_describe_key);
   request_sizes("request", &list_keys, sizeof list_keys, KMS_OK, call_list_keys);
   request_sizes("request", &alias, sizeof alias, KMS_DRY_RUN_OK, call_create_alias);
@@ -129,7 +156,8 @@ static void every_struct_size(void) {
              call_encrypt_info);
   info_sizes("info", sizeof(kms_data_key_info_t), offsetof(kms_data_key_info_t, version_number),
              call_decrypt_info);
-  info_sizes("stats", sizeof(kms_stats_t), offsetof(kms_stats_t, store_id), call_stats_info);
+  grown_info_sizes("stats", offsetof(kms_stats_t, audit_records), sizeof(kms_stats_t),
+                   offsetof(kms_stats_t, store_id), call_stats_info);
 }
 
 /* Whatever was in an info before: its reserved members, and what is behind a text, are zero after.
@@ -393,6 +421,170 @@ static void every_struct_size_of_a_key_s_life(void) {
              call_re_encrypt_source_info);
 }
 
+/* --- the same for principals, policies, grants, and the audit log
+ * ----------------------------------------------------------------------------- */
+
+static const char policy[] = "{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":\"*\","
+                             "\"Action\":\"kms:*\",\"Resource\":\"*\"}}";
+static const char no_grant[] = "0000000000000000000000000000000000000000000000000000000000000000";
+
+static kms_principal_options_t to_act(void) {
+  kms_principal_options_t options = KMS_PRINCIPAL_OPTIONS_INIT;
+  options.principal = "tenant";
+  return options;
+}
+
+static kms_policy_request_t to_put_policy(void) {
+  kms_policy_request_t request = KMS_POLICY_REQUEST_INIT;
+  request.key_id = "key-1";
+  request.policy = policy;
+  request.flags = KMS_DRY_RUN;
+  return request;
+}
+
+static kms_create_grant_request_t to_grant(void) {
+  kms_create_grant_request_t request = KMS_CREATE_GRANT_REQUEST_INIT;
+  request.key_id = "key-1";
+  request.grantee_principal = "tenant";
+  request.operations = KMS_GRANT_DECRYPT;
+  return request;
+}
+
+static kms_grant_request_t on_grant(void) {
+  kms_grant_request_t request = KMS_GRANT_REQUEST_INIT;
+  request.key_id = "key-1";
+  request.grant_id = no_grant;
+  return request;
+}
+
+static kms_list_grants_request_t to_list_grants(void) {
+  kms_list_grants_request_t request = KMS_LIST_GRANTS_REQUEST_INIT;
+  request.key_id = "key-1";
+  return request;
+}
+
+static kms_list_retirable_grants_request_t to_list_retirable(void) {
+  kms_list_retirable_grants_request_t request = KMS_LIST_RETIRABLE_GRANTS_REQUEST_INIT;
+  request.retiring_principal = "tenant";
+  return request;
+}
+
+static kms_verify_audit_log_request_t to_verify_log(void) {
+  kms_verify_audit_log_request_t request = KMS_VERIFY_AUDIT_LOG_REQUEST_INIT;
+  request.path = "no-such-log";
+  return request;
+}
+
+static kms_status_t call_as_principal(void *options) {
+  kms_t *out = kms;
+  kms_status_t status = kms_as_principal(kms, (const kms_principal_options_t *)options, &out, &err);
+  CHECK((out != NULL) == (status == KMS_OK));
+  kms_close(out);
+  return status;
+}
+
+static kms_status_t call_put_policy(void *request) {
+  return kms_put_key_policy(kms, (const kms_policy_request_t *)request, &err);
+}
+
+static kms_status_t call_get_policy(void *request) {
+  kms_buffer_t text = fresh_buffer(out_bytes, sizeof out_bytes);
+  return kms_get_key_policy(kms, (const kms_key_request_t *)request, &text, &err);
+}
+
+static kms_status_t call_create_grant(void *request) {
+  kms_created_grant_t grant = KMS_CREATED_GRANT_INIT;
+  return kms_create_grant(kms, (const kms_create_grant_request_t *)request, &grant, &err);
+}
+
+static kms_status_t call_create_grant_info(void *grant) {
+  kms_create_grant_request_t request = to_grant();
+  request.name = "the same each time";
+  return kms_create_grant(kms, &request, (kms_created_grant_t *)grant, &err);
+}
+
+static kms_status_t list_grants(const kms_list_grants_request_t *request, kms_page_t *page) {
+  kms_buffer_t text = fresh_buffer(out_bytes, sizeof out_bytes);
+  kms_grant_info_t item;
+  return kms_list_grants(kms, request, page, &item, sizeof item, 1, &text, &err);
+}
+
+static kms_status_t call_list_grants(void *request) {
+  kms_page_t page = KMS_PAGE_INIT;
+  return list_grants((const kms_list_grants_request_t *)request, &page);
+}
+
+static kms_status_t call_list_grants_page(void *page) {
+  const kms_list_grants_request_t request = to_list_grants();
+  return list_grants(&request, (kms_page_t *)page);
+}
+
+static kms_status_t list_retirable(const kms_list_retirable_grants_request_t *request,
+                                   kms_page_t *page) {
+  kms_buffer_t text = fresh_buffer(out_bytes, sizeof out_bytes);
+  kms_grant_info_t item;
+  return kms_list_retirable_grants(kms, request, page, &item, sizeof item, 1, &text, &err);
+}
+
+static kms_status_t call_list_retirable(void *request) {
+  kms_page_t page = KMS_PAGE_INIT;
+  return list_retirable((const kms_list_retirable_grants_request_t *)request, &page);
+}
+
+static kms_status_t call_list_retirable_page(void *page) {
+  const kms_list_retirable_grants_request_t request = to_list_retirable();
+  return list_retirable(&request, (kms_page_t *)page);
+}
+
+static kms_status_t call_retire_grant(void *request) {
+  return kms_retire_grant(kms, (const kms_grant_request_t *)request, &err);
+}
+
+static kms_status_t call_revoke_grant(void *request) {
+  return kms_revoke_grant(kms, (const kms_grant_request_t *)request, &err);
+}
+
+static kms_status_t verify_log(const kms_verify_audit_log_request_t *request, kms_page_t *page) {
+  kms_log_damage_info_t item;
+  return kms_verify_audit_log(kms, request, page, &item, sizeof item, 1, NULL, &err);
+}
+
+static kms_status_t call_verify_log(void *request) {
+  kms_page_t page = KMS_PAGE_INIT;
+  return verify_log((const kms_verify_audit_log_request_t *)request, &page);
+}
+
+static kms_status_t call_verify_log_page(void *page) {
+  const kms_verify_audit_log_request_t request = to_verify_log();
+  return verify_log(&request, (kms_page_t *)page);
+}
+
+static void every_struct_size_of_access(void) {
+  const kms_principal_options_t principal = to_act();
+  const kms_policy_request_t put = to_put_policy();
+  const kms_key_request_t get = on_key("key-1", NULL, 0);
+  const kms_create_grant_request_t create = to_grant();
+  const kms_list_grants_request_t list = to_list_grants();
+  const kms_list_retirable_grants_request_t retirable = to_list_retirable();
+  const kms_grant_request_t grant = on_grant();
+  const kms_verify_audit_log_request_t log = to_verify_log();
+  const kms_page_t page = KMS_PAGE_INIT;
+  request_sizes("options", &principal, sizeof principal, KMS_OK, call_as_principal);
+  request_sizes("request", &put, sizeof put, KMS_DRY_RUN_OK, call_put_policy);
+  request_sizes("request", &get, sizeof get, KMS_OK, call_get_policy);
+  request_sizes("request", &create, sizeof create, KMS_OK, call_create_grant);
+  request_sizes("request", &list, sizeof list, KMS_OK, call_list_grants);
+  request_sizes("page", &page, sizeof page, KMS_OK, call_list_grants_page);
+  request_sizes("request", &retirable, sizeof retirable, KMS_OK, call_list_retirable);
+  request_sizes("page", &page, sizeof page, KMS_OK, call_list_retirable_page);
+  request_sizes("request", &grant, sizeof grant, KMS_NOT_FOUND, call_retire_grant);
+  request_sizes("request", &grant, sizeof grant, KMS_NOT_FOUND, call_revoke_grant);
+  request_sizes("request", &log, sizeof log, KMS_NOT_FOUND, call_verify_log);
+  request_sizes("page", &page, sizeof page, KMS_NOT_FOUND, call_verify_log_page);
+  info_sizes("grant", sizeof(kms_created_grant_t), offsetof(kms_created_grant_t, grant_token),
+             call_create_grant_info);
+}
+
 /* --- flags and reserved members
  * ------------------------------------------------------------------------------- */
 
@@ -469,9 +661,9 @@ static void flags_and_reserved_of_a_key_s_life(void) {
   RESERVED(tag, call_untag_key(&tag));
   UNKNOWN_FLAGS(import, KMS_DRY_RUN, call_import(&import));
   UNKNOWN_FLAGS(rekey, KMS_DRY_RUN, call_rekey(&rekey));
-  UNKNOWN_FLAGS(backup, 0u, call_backup(&backup));
+  UNKNOWN_FLAGS(backup, KMS_DRY_RUN, call_backup(&backup));
   RESERVED(backup, call_backup(&backup));
-  UNKNOWN_FLAGS(verify_request, 0u, call_verify(&verify_request));
+  UNKNOWN_FLAGS(verify_request, KMS_DRY_RUN, call_verify(&verify_request));
   RESERVED(verify_request, call_verify(&verify_request));
   UNKNOWN_FLAGS(re_encrypt_request, KMS_INITIAL_VERSION | KMS_DRY_RUN,
                 call_re_encrypt(&re_encrypt_request));
@@ -482,6 +674,47 @@ static void flags_and_reserved_of_a_key_s_life(void) {
   CHECK_ARGUMENT("page.reserved", call_list_key_tags_page(&page));
   CHECK_ARGUMENT("page.reserved", call_list_key_versions_page(&page));
   CHECK_ARGUMENT("page.reserved", call_verify_page(&page));
+}
+
+static void flags_and_reserved_of_access(void) {
+  kms_principal_options_t principal = to_act();
+  kms_policy_request_t put = to_put_policy();
+  kms_key_request_t get = on_key("key-1", NULL, 0);
+  kms_create_grant_request_t create = to_grant();
+  kms_list_grants_request_t list = to_list_grants();
+  kms_list_retirable_grants_request_t retirable = to_list_retirable();
+  kms_grant_request_t grant = on_grant();
+  kms_verify_audit_log_request_t log = to_verify_log();
+  kms_page_t page = KMS_PAGE_INIT;
+  int bit;
+  for (bit = 0; bit < 32; bit++)
+    if ((KMS_DRY_RUN >> bit & 1) == 0) {
+      principal.flags = (uint32_t)1 << bit;
+      CHECK_ARGUMENT("options.flags", call_as_principal(&principal));
+    }
+  principal = to_act();
+  principal.reserved = 1;
+  CHECK_ARGUMENT("options.reserved", call_as_principal(&principal));
+  UNKNOWN_FLAGS(put, KMS_DRY_RUN | KMS_BYPASS_POLICY_LOCKOUT_CHECK, call_put_policy(&put));
+  RESERVED(put, call_put_policy(&put));
+  UNKNOWN_FLAGS(get, KMS_DRY_RUN, call_get_policy(&get));
+  RESERVED(get, call_get_policy(&get));
+  UNKNOWN_FLAGS(create, KMS_DRY_RUN, call_create_grant(&create));
+  RESERVED(create, call_create_grant(&create));
+  UNKNOWN_FLAGS(list, KMS_DRY_RUN, call_list_grants(&list));
+  RESERVED(list, call_list_grants(&list));
+  UNKNOWN_FLAGS(retirable, KMS_DRY_RUN, call_list_retirable(&retirable));
+  RESERVED(retirable, call_list_retirable(&retirable));
+  UNKNOWN_FLAGS(grant, KMS_DRY_RUN, call_retire_grant(&grant));
+  RESERVED(grant, call_retire_grant(&grant));
+  UNKNOWN_FLAGS(grant, KMS_DRY_RUN, call_revoke_grant(&grant));
+  RESERVED(grant, call_revoke_grant(&grant));
+  UNKNOWN_FLAGS(log, KMS_DRY_RUN, call_verify_log(&log));
+  RESERVED(log, call_verify_log(&log));
+  page.reserved = 1;
+  CHECK_ARGUMENT("page.reserved", call_list_grants_page(&page));
+  CHECK_ARGUMENT("page.reserved", call_list_retirable_page(&page));
+  CHECK_ARGUMENT("page.reserved", call_verify_log_page(&page));
 }
 
 static void flags_and_reserved(void) {
@@ -499,15 +732,18 @@ static void flags_and_reserved(void) {
   kms_page_t page = KMS_PAGE_INIT;
   describe.key_id = "key-1";
   random.number_of_bytes = 16;
-  UNKNOWN_FLAGS(create, KMS_DRY_RUN, call_create_key(&create));
+  UNKNOWN_FLAGS(create, KMS_DRY_RUN | KMS_BYPASS_POLICY_LOCKOUT_CHECK, call_create_key(&create));
+  create.reserved1 = 1;
+  CHECK_ARGUMENT("request.reserved1", call_create_key(&create));
+  create.reserved1 = 0;
   RESERVED(create, call_create_key(&create));
   UNKNOWN_FLAGS(describe, KMS_DRY_RUN, call_describe_key(&describe));
   RESERVED(describe, call_describe_key(&describe));
-  UNKNOWN_FLAGS(list_keys, 0u, call_list_keys(&list_keys));
+  UNKNOWN_FLAGS(list_keys, KMS_DRY_RUN, call_list_keys(&list_keys));
   RESERVED(list_keys, call_list_keys(&list_keys));
   UNKNOWN_FLAGS(alias, KMS_DRY_RUN, call_create_alias(&alias));
   RESERVED(alias, call_create_alias(&alias));
-  UNKNOWN_FLAGS(list_aliases, 0u, call_list_aliases(&list_aliases));
+  UNKNOWN_FLAGS(list_aliases, KMS_DRY_RUN, call_list_aliases(&list_aliases));
   RESERVED(list_aliases, call_list_aliases(&list_aliases));
   UNKNOWN_FLAGS(data_key, generate_flags, call_generate(&data_key));
   RESERVED(data_key, call_generate(&data_key));
@@ -518,7 +754,7 @@ static void flags_and_reserved(void) {
   UNKNOWN_FLAGS(decrypt_request, KMS_DRY_RUN, call_decrypt(&decrypt_request));
   RESERVED(decrypt_request, call_decrypt(&decrypt_request));
   UNKNOWN_FLAGS(random, KMS_DRY_RUN, call_random(&random));
-  UNKNOWN_FLAGS(stats, 0u, call_stats(&stats));
+  UNKNOWN_FLAGS(stats, KMS_DRY_RUN, call_stats(&stats));
   RESERVED(stats, call_stats(&stats));
   page.reserved = 1;
   CHECK_ARGUMENT("page.reserved", call_list_keys_page(&page));
@@ -530,10 +766,12 @@ int main(void) {
   create_keys_with_a_past();
   every_struct_size();
   every_struct_size_of_a_key_s_life();
+  every_struct_size_of_access();
   infos_have_no_leftovers();
   a_refused_info_makes_nothing();
   flags_and_reserved();
   flags_and_reserved_of_a_key_s_life();
+  flags_and_reserved_of_access();
   kms_close(kms);
   return check_result();
 }

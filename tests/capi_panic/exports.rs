@@ -5,13 +5,16 @@ use std::ptr::null_mut;
 
 use kms::capi::about::*;
 use kms::capi::aliases::*;
+use kms::capi::audit::*;
 use kms::capi::care::*;
 use kms::capi::constants::*;
 use kms::capi::data::*;
 use kms::capi::exchange::*;
+use kms::capi::grants::*;
 use kms::capi::keys::*;
 use kms::capi::lifecycle::*;
 use kms::capi::open::*;
+use kms::capi::policies::*;
 use kms::capi::re_encrypt::*;
 use kms::capi::types::*;
 use kms::capi::versions::*;
@@ -61,6 +64,13 @@ fn tags_request() -> kms_tags_request_t {
     request
 }
 
+/// A grant that is not there.
+fn grant_request() -> kms_grant_request_t {
+    let mut request: kms_grant_request_t = sized();
+    (request.key_id, request.grant_id) = (KEY.as_ptr(), NO_GRANT.as_ptr());
+    request
+}
+
 /// An operation that takes a key and nothing more.
 macro_rules! on_key {
     ($name:ident) => {
@@ -80,14 +90,21 @@ pub fn expected(name: &str) -> kms_status_t {
         | "kms_update_key_description"
         | "kms_tag_key"
         | "kms_untag_key"
-        | "kms_rekey" => KMS_DRY_RUN_OK,
+        | "kms_rekey"
+        | "kms_as_principal"
+        | "kms_put_key_policy"
+        | "kms_create_grant" => KMS_DRY_RUN_OK,
         "kms_cancel_key_deletion" => KMS_INVALID_STATE,
         "kms_set_primary_version"
         | "kms_cancel_version_destruction"
         | "kms_schedule_version_destruction"
         | "kms_import_key_material" => KMS_INVALID_ARGUMENT,
         "kms_delete_imported_key_material" => KMS_INVALID_KEY_USAGE,
-        "kms_update_alias" | "kms_delete_alias" => KMS_NOT_FOUND,
+        "kms_update_alias"
+        | "kms_delete_alias"
+        | "kms_retire_grant"
+        | "kms_revoke_grant"
+        | "kms_verify_audit_log" => KMS_NOT_FOUND,
         "kms_backup" => KMS_UNSUPPORTED,
         _ => KMS_OK,
     }
@@ -105,6 +122,10 @@ fn is(text: *const std::ffi::c_char, expected: &CStr) -> bool {
 
 const KEY: &CStr = c"panics";
 const ALIAS: &CStr = c"alias/panics";
+const TENANT: &CStr = c"tenant";
+const POLICY: &CStr =
+    c"{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"kms:*\",\"Resource\":\"*\"}}";
+const NO_GRANT: &CStr = c"0000000000000000000000000000000000000000000000000000000000000000";
 
 /// Every export with a call that succeeds; kms_decrypt's is refused.
 pub fn exports() -> Vec<(&'static str, Export)> {
@@ -372,6 +393,78 @@ pub fn exports() -> Vec<(&'static str, Export)> {
                 let (mut page, mut item) = (sized::<kms_page_t>(), sized::<kms_damage_info_t>());
                 let size = size_of_val(&item);
                 kms_verify(kms, &sized(), &mut page, &mut item, size, 1, null_mut(), error)
+            }),
+        ),
+        (
+            "kms_as_principal",
+            Status(|kms, error| unsafe {
+                let mut options: kms_principal_options_t = sized();
+                (options.principal, options.flags) = (TENANT.as_ptr(), KMS_DRY_RUN);
+                let mut out = std::ptr::dangling_mut();
+                let status = kms_as_principal(kms, &options, &mut out, error);
+                assert!(out.is_null() || status == KMS_INTERNAL, "a handle that is none");
+                status
+            }),
+        ),
+        (
+            "kms_put_key_policy",
+            Status(|kms, error| unsafe {
+                let mut request: kms_policy_request_t = sized();
+                (request.key_id, request.flags) = (KEY.as_ptr(), KMS_DRY_RUN);
+                request.policy = POLICY.as_ptr();
+                kms_put_key_policy(kms, &request, error)
+            }),
+        ),
+        (
+            "kms_get_key_policy",
+            Status(|kms, error| unsafe {
+                let mut memory = [UNTOUCHED; 1024];
+                let status = kms_get_key_policy(kms, &key_request(0), &mut buffer(&mut memory), error);
+                check_memory(status, &memory);
+                status
+            }),
+        ),
+        (
+            "kms_create_grant",
+            Status(|kms, error| unsafe {
+                let mut request: kms_create_grant_request_t = sized();
+                (request.key_id, request.flags) = (KEY.as_ptr(), KMS_DRY_RUN);
+                (request.grantee_principal, request.operations) = (TENANT.as_ptr(), KMS_GRANT_DECRYPT);
+                kms_create_grant(kms, &request, &mut sized(), error)
+            }),
+        ),
+        (
+            "kms_list_grants",
+            Status(|kms, error| unsafe {
+                let mut request: kms_list_grants_request_t = sized();
+                request.key_id = KEY.as_ptr();
+                let (mut page, mut item) = (sized::<kms_page_t>(), sized::<kms_grant_info_t>());
+                let mut memory = [UNTOUCHED; 8];
+                let (text, size) = (&mut buffer(&mut memory), size_of_val(&item));
+                kms_list_grants(kms, &request, &mut page, &mut item, size, 1, text, error)
+            }),
+        ),
+        (
+            "kms_list_retirable_grants",
+            Status(|kms, error| unsafe {
+                let mut request: kms_list_retirable_grants_request_t = sized();
+                request.retiring_principal = TENANT.as_ptr();
+                let (mut page, mut item) = (sized::<kms_page_t>(), sized::<kms_grant_info_t>());
+                let mut memory = [UNTOUCHED; 8];
+                let (text, size) = (&mut buffer(&mut memory), size_of_val(&item));
+                kms_list_retirable_grants(kms, &request, &mut page, &mut item, size, 1, text, error)
+            }),
+        ),
+        ("kms_retire_grant", Status(|kms, error| unsafe { kms_retire_grant(kms, &grant_request(), error) })),
+        ("kms_revoke_grant", Status(|kms, error| unsafe { kms_revoke_grant(kms, &grant_request(), error) })),
+        (
+            "kms_verify_audit_log",
+            Status(|kms, error| unsafe {
+                let mut request: kms_verify_audit_log_request_t = sized();
+                request.path = c"/no/such/log".as_ptr();
+                let (mut page, mut item) = (sized::<kms_page_t>(), sized::<kms_log_damage_info_t>());
+                let size = size_of_val(&item);
+                kms_verify_audit_log(kms, &request, &mut page, &mut item, size, 1, null_mut(), error)
             }),
         ),
         (

@@ -6,7 +6,7 @@ use super::markdown::{Document, parse};
 use super::support::root;
 
 /// Environment variables of the tool, which tests/cli_failures.rs sets and unsets.
-const VARIABLES: [&str; 2] = ["KMS_STORE", "KMS_ROOT_KEY_URI"];
+const VARIABLES: [&str; 3] = ["KMS_STORE", "KMS_ROOT_KEY_URI", "KMS_AUDIT_LOG"];
 
 /// Words of the text that look like names of the C ABI, and are none: `kms_create_kye`. A name that ends in an
 /// underscore stands for all that begin with it: `KMS_MEMORY_*`.

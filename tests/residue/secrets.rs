@@ -151,6 +151,7 @@ fn open_rows(path: &Path) -> Box<dyn Store> {
 pub fn materials(path: &Path, source: &RootKeySource<'_>) -> Vec<[u8; 32]> {
     let sealed = SealedStore::open(open_rows(path), "", source, None, false).expect("the store");
     let settings = KeyringSettings {
+        max_cached_keys: 16,
         max_staleness_ms: 1000,
         timeout: Duration::from_secs(5),
         require_lock: false,

@@ -1,7 +1,10 @@
 //! A key in a state, and every operation on it.
 
 use kms::crypto::aad::Aad;
-use kms::engine::{ColumnOutput, DataKeyRequest, EncryptRequest, GrantTokens, ReEncryptRequest};
+use kms::engine::{
+    ColumnOutput, CreateGrantRequest, DataKeyRequest, EncryptRequest, GrantFilter, GrantReference,
+    GrantTokens, PolicyRequest, ReEncryptRequest,
+};
 use kms::error::{Error, Status};
 use kms::store::record::{KeyState, VersionState};
 
@@ -10,6 +13,8 @@ use super::engine::{self, Caller, Memory, advance_days};
 /// Material of every imported key here.
 const MATERIAL: [u8; 32] = [7; 32];
 const OTHER: &str = "other";
+const POLICY: &str =
+    r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}}"#;
 
 /// What the tables are about.
 #[derive(Clone, Copy, PartialEq)]
@@ -26,6 +31,8 @@ pub struct Subject<'a> {
     /// The version that the operation names where it has to name one, and a ciphertext of it.
     version: String,
     ciphertext: Vec<u8>,
+    /// The id of a grant on the key.
+    grant_id: String,
     /// A version whose destruction can be cancelled, if the key has one.
     scheduled: String,
     /// Whether data operations name the version too.
@@ -49,9 +56,11 @@ impl<'a> Subject<'a> {
             caller.kms.import_key_material(&engine::import(id, &MATERIAL)).expect("an import");
         }
         let made = caller.generate(id).expect("a data key");
+        let grant = caller.kms.create_grant(&grant(id)).expect("a grant").info.grant;
         Subject {
             caller,
             id: id.into(),
+            grant_id: grant.grant_id,
             scheduled: made.version_id.clone(),
             version: made.version_id,
             ciphertext: made.ciphertext,
@@ -186,6 +195,24 @@ impl<'a> Subject<'a> {
             "kms_list_key_versions" => kms.list_key_versions(&key, "", 10).map(drop),
             "kms_list_key_tags" => kms.list_key_tags(&key, "", 10).map(drop),
             "kms_list_aliases" => kms.list_aliases(Some(id), "", 10, 0).map(drop),
+            "kms_create_grant" => kms.create_grant(&grant(id)).map(drop),
+            "kms_retire_grant" => {
+                let reference = GrantReference::Id { key_id: id, grant_id: &self.grant_id };
+                kms.retire_grant(&reference, 0)
+            }
+            "kms_revoke_grant" => kms.revoke_grant(id, &self.grant_id, 0),
+            "kms_list_grants" => {
+                let listed = kms.list_grants(&key, &GrantFilter::default(), "", 10)?;
+                assert_eq!(listed.items.len(), 1, "the grant is there in every state");
+                Ok(())
+            }
+            "kms_put_key_policy" => kms.put_key_policy(&PolicyRequest {
+                key_id: id,
+                policy: POLICY,
+                grant_tokens: GrantTokens::new(),
+                flags: 0,
+            }),
+            "kms_get_key_policy" => kms.get_key_policy(&key).map(drop),
             other => panic!("docs/states.md has an operation that nobody runs: {other}"),
         }
     }
@@ -221,6 +248,20 @@ impl<'a> Subject<'a> {
         let destination = EncryptRequest { plaintext: &[], ..destination };
         let request = ReEncryptRequest { source: engine::source(ciphertext, &[]), destination };
         self.caller.kms.re_encrypt(&request, &mut Memory::new()).map(drop)
+    }
+}
+
+fn grant(key_id: &str) -> CreateGrantRequest<'_> {
+    CreateGrantRequest {
+        key_id,
+        grantee: "tenant",
+        retiring: None,
+        operations: 1,
+        constraint: 0,
+        context: Aad::None,
+        name: None,
+        grant_tokens: GrantTokens::new(),
+        flags: 0,
     }
 }
 

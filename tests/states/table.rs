@@ -68,6 +68,9 @@ pub fn functions_on_keys(header: &str) -> Vec<String> {
         "kms_verify",
         "kms_exchange",
         "kms_stats",
+        "kms_as_principal",
+        "kms_list_retirable_grants",
+        "kms_verify_audit_log",
     ];
     let on_keys = functions.filter(|(_, rest)| rest.trim_start().starts_with("kms_t *kms"));
     on_keys.map(|(name, _)| name.to_string()).filter(|name| !others.contains(&name.as_str())).collect()

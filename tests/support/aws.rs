@@ -32,6 +32,11 @@ impl Service {
         Service { kms, dialect }
     }
 
+    /// The same service for another principal.
+    pub fn as_principal(&self, principal: &str) -> Service {
+        Service { kms: self.kms.as_principal(principal), dialect: self.dialect }
+    }
+
     pub fn both(test: impl Fn(&Service)) {
         [KMS_DIALECT_QKMS, KMS_DIALECT_AWS].into_iter().for_each(|dialect| test(&Service::new(dialect)));
     }

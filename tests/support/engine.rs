@@ -86,7 +86,7 @@ pub fn rotation(key_id: &str, rotation_period_s: u32, rotate_after_uses: u64) ->
         key_id,
         grant_tokens: GrantTokens::new(),
         rotation_period_s,
-        rotate_after_uses,
+        rotate_after_uses: Some(rotate_after_uses),
         flags: 0,
     }
 }
@@ -274,6 +274,7 @@ fn open(file: &str, root: &[u8; 32], flags: u32) -> Result<Kms, Status> {
         flags,
         max_staleness_ms: 0,
         timeout_ms: 0,
+        max_cached_keys: 0,
         audit: None,
     };
     Kms::open(&options).map_err(|error| error.status())

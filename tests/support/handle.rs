@@ -12,6 +12,7 @@ use kms::capi::constants::*;
 use kms::capi::data::*;
 use kms::capi::keys::{kms_create_key, kms_create_key_request_t};
 use kms::capi::open::{kms_close, kms_open, kms_open_options_t};
+use kms::capi::policies::{kms_as_principal, kms_principal_options_t};
 use kms::capi::re_encrypt::{kms_re_encrypt, kms_re_encrypt_request_t};
 use kms::capi::types::*;
 
@@ -212,6 +213,21 @@ impl Handle {
     pub fn memory() -> Handle {
         let how = Open { root_key: &[0x5a; 32], flags: KMS_OPEN_CREATE, ..Open::default() };
         Handle::open("memory:", how).expect("a store in memory")
+    }
+
+    /// The same store, for another principal.
+    pub fn as_principal(&self, principal: &str) -> Handle {
+        let principal = c_string(principal);
+        let mut kms = null_mut();
+        // SAFETY: as in open.
+        outcome(|error| unsafe {
+            let mut options: kms_principal_options_t = zeroed();
+            options.struct_size = size_of_val(&options);
+            options.principal = principal.as_ptr();
+            kms_as_principal(self.kms, &options, &mut kms, error)
+        })
+        .expect("a handle of a principal");
+        Handle { kms }
     }
 
     pub fn as_ptr(&self) -> *mut kms_t {

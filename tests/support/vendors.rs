@@ -44,6 +44,7 @@ impl Service {
             flags: kms::capi::constants::KMS_OPEN_CREATE,
             max_staleness_ms: 0,
             timeout_ms: 0,
+            max_cached_keys: 0,
             audit: None,
         };
         Service { kms: Kms::open(&options).expect("a store"), dialect }

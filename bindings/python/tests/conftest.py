@@ -23,8 +23,28 @@ class Store:
     def name(self) -> str:
         return f"sqlite:{self.path}"
 
-    def open(self, *, create: bool = False, read_only: bool = False, timeout_ms: int = 0) -> libkms.Kms:
-        return libkms.open(self.name, root_key=self.root_key, create=create, read_only=read_only, timeout_ms=timeout_ms)
+    def open(
+        self,
+        *,
+        create: bool = False,
+        read_only: bool = False,
+        timeout_ms: int = 0,
+        audit_log: Path | None = None,
+        audit_data: libkms.AuditData | None = None,
+        audit_context_values: bool = False,
+        audit_max_kib: int = 0,
+    ) -> libkms.Kms:
+        return libkms.open(
+            self.name,
+            root_key=self.root_key,
+            create=create,
+            read_only=read_only,
+            timeout_ms=timeout_ms,
+            audit_log=audit_log,
+            audit_data=audit_data,
+            audit_context_values=audit_context_values,
+            audit_max_kib=audit_max_kib,
+        )
 
 
 @pytest.fixture

@@ -20,7 +20,21 @@ from ctypes import (
 from pathlib import Path
 from typing import Any
 
-from libkms import Detail, KeySpec, KeyState, MemoryProtection, Origin, Status, VersionState, _ffi, _structs
+from libkms import (
+    AuditData,
+    Detail,
+    Dialect,
+    GrantContext,
+    GrantOperation,
+    KeySpec,
+    KeyState,
+    MemoryProtection,
+    Origin,
+    Status,
+    VersionState,
+    _ffi,
+    _structs,
+)
 
 HEADER = Path(__file__).resolve().parents[3] / "include" / "kms.h"
 
@@ -29,6 +43,7 @@ _TYPES: dict[str, Any] = {
     "char": c_char,
     "uint8_t": c_uint8,
     "size_t": c_size_t,
+    "int32_t": c_int32,
     "int64_t": c_int64,
     "uint32_t": c_uint32,
     "uint64_t": c_uint64,
@@ -103,6 +118,10 @@ def python_constants() -> dict[str, int]:
     for prefix, enumeration in (
         ("KMS_", Status),
         ("KMS_DETAIL_", Detail),
+        ("KMS_DIALECT_", Dialect),
+        ("KMS_GRANT_", GrantOperation),
+        ("KMS_GRANT_CONTEXT_", GrantContext),
+        ("KMS_AUDIT_DATA_", AuditData),
         ("KMS_KEY_SPEC_", KeySpec),
         ("KMS_KEY_STATE_", KeyState),
         ("KMS_VERSION_STATE_", VersionState),

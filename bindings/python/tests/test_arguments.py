@@ -52,6 +52,22 @@ def calls(kms: libkms.Kms) -> dict[str, Call]:
         "delete_imported_key_material": (kms.delete_imported_key_material, {"key_id": KEY}),
         "rekey": (kms.rekey, {}),
         "backup": (kms.backup, {"path": "nowhere/backup.db"}),
+        "list_keys": (kms.list_keys, {}),
+        "verify": (kms.verify, {}),
+        "verify_audit_log": (kms.verify_audit_log, {"path": "nowhere/audit.log"}),
+        "stats": (kms.stats, {}),
+        "as_principal": (kms.as_principal, {"principal": "tenant"}),
+        "put_key_policy": (kms.put_key_policy, {"key_id": KEY, "policy": "{}"}),
+        "get_key_policy": (kms.get_key_policy, {"key_id": KEY}),
+        "create_grant": (kms.create_grant, {"key_id": KEY, "grantee_principal": "tenant", "operations": 1}),
+        "list_grants": (kms.list_grants, {"key_id": KEY}),
+        "list_retirable_grants": (kms.list_retirable_grants, {"retiring_principal": "tenant"}),
+        "retire_grant": (kms.retire_grant, {"key_id": KEY, "grant_id": "0" * 64}),
+        "revoke_grant": (kms.revoke_grant, {"key_id": KEY, "grant_id": "0" * 64}),
+        "exchange": (
+            kms.exchange,
+            {"dialect": 8, "method": "POST", "target": "/", "headers": {}, "body": b""},
+        ),
         "generate_random": (kms.generate_random, {"number_of_bytes": 16}),
     }
 
@@ -73,7 +89,9 @@ CHANGES = [
     "import_key_material",
     "delete_imported_key_material",
 ]
-ON_KEYS = [*CHANGES, "describe_key_version", "list_key_versions", "list_key_tags"]
+LISTS_OF_KEYS = ["list_key_versions", "list_key_tags", "list_grants"]
+WITH_POLICIES = ["put_key_policy", "get_key_policy", "create_grant"]
+ON_KEYS = [*CHANGES, "describe_key_version", *LISTS_OF_KEYS, *WITH_POLICIES]
 TEXTS = [
     ("open", "store"),
     ("open", "root_key_uri"),
@@ -107,6 +125,15 @@ TEXTS = [
     *((call, "version_id") for call in (*ON_VERSIONS, "describe_key_version")),
     ("rekey", "root_key_uri"),
     ("backup", "path"),
+    ("open", "audit_log"),
+    ("verify_audit_log", "path"),
+    ("as_principal", "principal"),
+    ("create_grant", "grantee_principal"),
+    ("create_grant", "retiring_principal"),
+    ("create_grant", "name"),
+    ("list_retirable_grants", "retiring_principal"),
+    *((call, name) for call in ("retire_grant", "revoke_grant") for name in ("key_id", "grant_id")),
+    ("retire_grant", "grant_token"),
 ]
 BYTES = [
     ("open", "root_key"),
@@ -126,10 +153,15 @@ BYTES = [
     ("import_key_material", "material"),
     ("rekey", "root_key"),
     ("rekey", "passphrase"),
+    ("exchange", "body"),
 ]
 INTEGERS = [
     ("open", "max_staleness_ms", 32),
     ("open", "timeout_ms", 32),
+    ("open", "max_cached_keys", 32),
+    ("open", "audit_data", 32),
+    ("open", "audit_max_kib", 32),
+    ("create_grant", "operations", 32),
     ("create_key", "rotation_period_s", 32),
     ("create_key", "origin", 32),
     ("generate_data_key", "key_spec", 32),
@@ -145,12 +177,20 @@ INTEGERS = [
     ("schedule_version_destruction", "waiting_days", 32),
     ("import_key_material", "expires_at", 63),
     ("import_key_material", "version_number", 32),
+    ("exchange", "dialect", 32),
 ]
 FLAGS = [
     ("open", "create"),
     ("open", "read_only"),
     ("open", "require_locked_memory"),
     ("open", "system_rng"),
+    ("open", "audit_context_values"),
+    ("open", "audit_go_on_when_full"),
+    ("create_key", "bypass_policy_lockout_check"),
+    ("put_key_policy", "bypass_policy_lockout_check"),
+    *((call, "dry_run") for call in ("list_keys", "list_aliases", *LISTS_OF_KEYS, "list_retirable_grants")),
+    *((call, "dry_run") for call in ("backup", "verify", "verify_audit_log", "stats", "as_principal")),
+    *((call, "dry_run") for call in (*WITH_POLICIES, "retire_grant", "revoke_grant")),
     ("create_key", "dry_run"),
     ("describe_key", "dry_run"),
     ("create_alias", "dry_run"),
@@ -207,6 +247,13 @@ REQUIRED = [
     ("untag_key", "tag_keys"),
     ("import_key_material", "material"),
     ("backup", "path"),
+    ("verify_audit_log", "path"),
+    ("as_principal", "principal"),
+    ("put_key_policy", "policy"),
+    ("create_grant", "grantee_principal"),
+    ("create_grant", "operations"),
+    ("list_retirable_grants", "retiring_principal"),
+    *(("exchange", name) for name in ("dialect", "method", "target", "headers", "body")),
     *((call, "key_id") for call in ON_KEYS),
     *((call, "version_id") for call in ON_VERSIONS),
 ]
@@ -219,6 +266,12 @@ def test_every_parameter_is_in_a_table() -> None:
     others = {(call, name) for call in BOUND for name in ("context", "grant_tokens")}
     others |= {(call, "grant_tokens") for call in TOKENS}
     others |= {("re_encrypt", "source_context"), ("re_encrypt", "destination_context")}
+    # test_access.py has these.
+    others |= {("create_key", "policy"), ("put_key_policy", "policy")}
+    others |= {("create_grant", "context_equals"), ("create_grant", "context_subset")}
+    others |= {("list_grants", "grant_id"), ("list_grants", "grantee_principal")}
+    # test_exchange.py has these.
+    others |= {("exchange", name) for name in ("method", "target", "headers")}
     others |= {("create_key", "tags"), ("tag_key", "tags"), ("untag_key", "tag_keys")}
     tables = {(call, name) for table in (TEXTS, BYTES, FLAGS) for call, name in table} | others
     tables |= {(call, name) for call, name, _ in INTEGERS}
@@ -413,3 +466,10 @@ def test_settings_that_open_takes() -> None:
             kms.create_key(alias=KEY)
             key = kms.generate_data_key(KEY)
             assert kms.decrypt(key.ciphertext).plaintext == key.plaintext
+
+
+def test_the_cache_is_bounded_as_open_is_told() -> None:
+    with libkms.open("memory:", root_key=ROOT_KEY, create=True, max_cached_keys=3) as kms:
+        keys = [kms.generate_data_key(kms.create_key().key_id) for _ in range(10)]
+        assert [kms.decrypt(key.ciphertext).plaintext for key in keys] == [key.plaintext for key in keys]
+        assert 1 <= kms.stats().keys_cached <= 3

@@ -153,7 +153,7 @@ def reopen(store: Store, ciphertext: bytes, context: dict[str, str], pipe: Any) 
         pipe.send(use(kms, ciphertext, context))
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_multiprocessing(kms: libkms.Kms, store: Store, method: str) -> None:
     context = {"tenant": "7"}
     key = kms.generate_data_key(KEY, context=context)

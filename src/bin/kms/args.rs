@@ -3,7 +3,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{alias, care, data, failure, key, pages, version};
+use crate::{alias, audit, care, data, failure, grant, key, pages, policy, version};
 
 #[derive(Parser)]
 #[command(
@@ -11,7 +11,8 @@ use crate::{alias, care, data, failure, key, pages, version};
     version,
     about = "Looks after the key stores of libkms",
     long_about = "Looks after the key stores of libkms: keys and their versions, aliases, rotation, deletion, import; \
-                  data keys and payloads; new root keys, backups, verification.\n\n\
+                  data keys and payloads; who may do what with them, and an audit log; new root keys, backups, \
+                  verification.\n\n\
                   Every command but `random`, `completions` and `man` works on a store (--store) and needs the store's \
                   root key (--root-key-uri or --passphrase). No key and no passphrase is ever taken from the command \
                   line, where others could see it.",
@@ -42,6 +43,13 @@ pub struct Global {
     /// Ask for the passphrase that is the store's root key, on the terminal
     #[arg(long, global = true, conflicts_with = "root_key_uri")]
     pub passphrase: bool,
+    /// Act as this principal instead of as the account's root
+    ///
+    /// A guard against mistakes, and a way to try what a tenant may do; not a wall: the root key is all that counts.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub principal: Option<String>,
+    #[command(flatten)]
+    pub audit: audit::Recording,
     /// Refuse to change the store
     #[arg(long, global = true)]
     pub read_only: bool,
@@ -65,6 +73,15 @@ pub enum Command {
     /// Versions of a key
     #[command(subcommand)]
     Version(version::VersionCommand),
+    /// Key policies: who may do what with a key
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Grants: one principal, one key, some operations
+    #[command(subcommand)]
+    Grant(grant::GrantCommand),
+    /// Audit logs
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     DataKey(data::DataKey),
     Encrypt(data::Encrypt),
     Decrypt(data::Decrypt),

@@ -7,9 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use kms::crypto::blob::{MAX_PLAINTEXT, OVERHEAD};
-use kms::engine::{
-    self, DataKeyRequest, DecryptRequest, EncryptRequest, GrantTokens, ReEncryptRequest, Served, flag,
-};
+use kms::engine::{self, DataKeyRequest, DecryptRequest, EncryptRequest, ReEncryptRequest, Served, flag};
 use kms::error::Error;
 use zeroize::Zeroizing;
 
@@ -17,6 +15,7 @@ use crate::args::DryRun;
 use crate::bound::{Authenticated, Bound};
 use crate::failure::{Failure, Result};
 use crate::files::{self, Content, Force, OutputFile};
+use crate::grant::Tokens;
 use crate::output::{Field, Output, Record, is_terminal};
 use crate::session::{self, Access, Session};
 use crate::values;
@@ -47,6 +46,8 @@ pub struct DataKey {
     #[arg(long)]
     show_plaintext: bool,
     #[command(flatten)]
+    tokens: Tokens,
+    #[command(flatten)]
     force: Force,
     #[command(flatten)]
     dry_run: DryRun,
@@ -65,6 +66,8 @@ pub struct Encrypt {
     /// Where the ciphertext goes, as it is; without, it is printed in base64
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    tokens: Tokens,
     #[command(flatten)]
     force: Force,
     #[command(flatten)]
@@ -90,6 +93,8 @@ pub struct Decrypt {
     /// Show the plaintext on a terminal
     #[arg(long)]
     show_plaintext: bool,
+    #[command(flatten)]
+    tokens: Tokens,
     #[command(flatten)]
     force: Force,
     #[command(flatten)]
@@ -128,6 +133,8 @@ pub struct ReEncrypt {
     /// Where the new ciphertext goes, as it is; without, it is printed in base64
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    tokens: Tokens,
     #[command(flatten)]
     force: Force,
     #[command(flatten)]
@@ -201,7 +208,7 @@ impl DataKey {
             key_spec: 0,
             number_of_bytes: data_key_length(self.bytes)?,
             aad: authenticated.aad()?,
-            grant_tokens: GrantTokens::new(),
+            grant_tokens: self.tokens.borrowed()?,
             flags: self.under.flags() | skip | self.dry_run.flags(),
         };
         let served = kms.generate_data_key(&request, &mut outputs)?;
@@ -248,7 +255,7 @@ impl Encrypt {
             version_id: self.under.version_id.as_deref(),
             plaintext: &plaintext,
             aad: authenticated.aad()?,
-            grant_tokens: GrantTokens::new(),
+            grant_tokens: self.tokens.borrowed()?,
             flags: self.under.flags() | self.dry_run.flags(),
         };
         let served = kms.encrypt(&request, &mut outputs)?;
@@ -274,7 +281,7 @@ impl Decrypt {
             iv: &[],
             key_id: self.key_id.as_deref(),
             aad: authenticated.aad()?,
-            grant_tokens: GrantTokens::new(),
+            grant_tokens: self.tokens.borrowed()?,
             flags: self.dry_run.flags(),
         };
         let served = kms.decrypt(&request, &mut outputs)?;
@@ -316,7 +323,7 @@ impl ReEncrypt {
                 iv: &[],
                 key_id: self.source_key.as_deref(),
                 aad: source.aad()?,
-                grant_tokens: GrantTokens::new(),
+                grant_tokens: self.tokens.borrowed()?,
                 flags: 0,
             },
             destination: EncryptRequest {
@@ -324,7 +331,7 @@ impl ReEncrypt {
                 version_id: self.under.version_id.as_deref(),
                 plaintext: &[],
                 aad: destination.aad()?,
-                grant_tokens: GrantTokens::new(),
+                grant_tokens: self.tokens.borrowed()?,
                 flags: self.under.flags() | self.dry_run.flags(),
             },
         };

@@ -28,6 +28,8 @@ pub enum Failure {
     File { name: String, error: io::Error },
     /// A file that would have to be overwritten.
     Exists(String),
+    /// What is wrong with an audit log.
+    DamagedLog(String),
     /// Ctrl-C at a prompt.
     Interrupted,
     /// Nobody reads standard output any more. That is no fault, and nothing to talk of.
@@ -53,6 +55,7 @@ impl Failure {
         match self {
             Failure::Kms(error) => exit_code(error.status()),
             Failure::Exists(_) => exit_code(Status::AlreadyExists),
+            Failure::DamagedLog(_) => exit_code(Status::CorruptStore),
             Failure::Usage(_) => USAGE,
             Failure::File { .. } => FILE,
             Failure::Interrupted => INTERRUPTED,
@@ -64,6 +67,7 @@ impl Failure {
         match self {
             Failure::Kms(error) => error.status().name(),
             Failure::Exists(_) => Status::AlreadyExists.name(),
+            Failure::DamagedLog(_) => Status::CorruptStore.name(),
             Failure::Usage(_) => "USAGE",
             Failure::File { .. } => "FILE_ERROR",
             Failure::Interrupted => "INTERRUPTED",
@@ -74,7 +78,7 @@ impl Failure {
     fn message(&self) -> String {
         match self {
             Failure::Kms(error) => message(error),
-            Failure::Usage(message) => message.clone(),
+            Failure::Usage(message) | Failure::DamagedLog(message) => message.clone(),
             Failure::File { name, error } => format!("{name}: {error}"),
             Failure::Exists(name) => format!("{name} is there already; --force overwrites it"),
             Failure::Interrupted => "interrupted".into(),
@@ -106,6 +110,14 @@ impl Failure {
     }
 }
 
+/// None for what the caller may not do: an answer goes without it.
+pub fn unless_denied<T>(outcome: kms::Result<T>) -> kms::Result<Option<T>> {
+    match outcome {
+        Err(Error::AccessDenied { .. }) => Ok(None),
+        outcome => outcome.map(Some),
+    }
+}
+
 /// A dry run that would have succeeded is a success, for `kms rekey --dry-run && kms rekey`.
 fn exit_code(status: Status) -> u8 {
     match status {
@@ -122,6 +134,8 @@ fn message(error: &Error) -> String {
     let text = error.to_string();
     let text = ["request.", "options."].iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(&text);
     text.replace("KMS_OPEN_READ_ONLY opens", "--read-only opens")
+        .replace("the store is damaged: the audit log", "the audit log")
+        .replace("KMS_BYPASS_POLICY_LOCKOUT_CHECK", "--bypass-lockout-check")
 }
 
 /// The table of exit codes, for --help, the manual page, and docs/cli.md.

@@ -14,8 +14,10 @@ use kms::store::record::{KeyState, Origin};
 use zeroize::Zeroizing;
 
 use crate::args::DryRun;
-use crate::failure::{Failure, Result};
-use crate::output::{Column, Field, Output, Record, pages};
+use crate::failure::{Failure, Result, unless_denied};
+use crate::grant::Tokens;
+use crate::output::{Column, Field, Output, Record, all};
+use crate::policy::{self, Lockout};
 use crate::session::{Access, Session};
 use crate::{files, values};
 
@@ -23,8 +25,7 @@ use crate::{files, values};
 pub enum KeyCommand {
     Create(Create),
     List(List),
-    /// Show all there is to know of a key
-    Show(Key),
+    Show(Show),
     /// Give a key a new version, which becomes the primary one
     ///
     /// Older versions go on decrypting.
@@ -48,6 +49,15 @@ pub struct Key {
     /// The key's id, "alias/NAME", or an ARN of either
     #[arg(value_name = "KEY")]
     pub key_id: String,
+}
+
+/// Show all there is to know of a key
+#[derive(Args)]
+pub struct Show {
+    #[command(flatten)]
+    key: Key,
+    #[command(flatten)]
+    tokens: Tokens,
 }
 
 #[derive(Args)]
@@ -85,6 +95,11 @@ pub struct Create {
     /// The UUID that the ciphertexts to be opened carry; for material that comes back from another store
     #[arg(long, value_name = "UUID", requires = "external", value_parser = values::uuid)]
     key_uuid: Option<Uuid>,
+    /// A file that holds the key's policy; "-" for standard input
+    #[arg(long, value_name = "FILE")]
+    policy_file: Option<PathBuf>,
+    #[command(flatten)]
+    lockout: Lockout,
     #[command(flatten)]
     dry_run: DryRun,
 }
@@ -164,7 +179,7 @@ impl KeyCommand {
         match self {
             KeyCommand::Create(command) => command.run(session, out),
             KeyCommand::List(command) => command.run(session, out),
-            KeyCommand::Show(key) => show(&key, session, out),
+            KeyCommand::Show(command) => command.run(session, out),
             KeyCommand::Rotate(change) => change.run(session, out, |kms, request| {
                 kms.rotate_key(request).map(|version| format!("rotated to version {}", version.number))
             }),
@@ -208,12 +223,18 @@ impl ChangeKey {
 }
 
 fn told(kms: &Kms, key: &Key, done: &str, out: &mut Output) -> Result<()> {
-    let info = kms.describe_key(&key.request(0))?;
-    out.brief(&format!("{}: {done}", info.key_id), &described(kms, &info)?)
+    match unless_denied(kms.describe_key(&key.request(0)))? {
+        Some(info) => out.brief(&format!("{}: {done}", info.key_id), &described(kms, &info)?),
+        None => {
+            let record = Record(vec![("key_id", Field::text(&key.key_id))]);
+            out.brief(&format!("{}: {done}", key.key_id), &record)
+        }
+    }
 }
 
 impl Create {
     fn run(&self, session: &Session, out: &mut Output) -> Result<()> {
+        let policy = self.policy_file.as_deref().map(policy::read).transpose()?;
         let kms = session.open(Access::Change)?;
         let info = kms.create_key(&CreateKeyRequest {
             key_id: self.id.as_deref(),
@@ -224,8 +245,8 @@ impl Create {
             origin: if self.external { Origin::External } else { Origin::Kms } as u32,
             key_uuid: self.key_uuid.as_ref().map_or(&[], |uuid| uuid.as_slice()),
             tags: borrowed(&self.tags),
-            policy: None,
-            flags: self.dry_run.flags(),
+            policy: policy.as_deref(),
+            flags: self.dry_run.flags() | self.lockout.flags(),
         })?;
         out.brief(&info.key_id, &described(&kms, &info)?)
     }
@@ -251,10 +272,13 @@ impl List {
     }
 }
 
-fn show(key: &Key, session: &Session, out: &mut Output) -> Result<()> {
-    let kms = session.open(Access::Read)?;
-    let info = kms.describe_key(&key.request(0))?;
-    out.record(&described(&kms, &info)?)
+impl Show {
+    fn run(&self, session: &Session, out: &mut Output) -> Result<()> {
+        let kms = session.open(Access::Read)?;
+        let request = KeyRequest { grant_tokens: self.tokens.borrowed()?, ..self.key.request(0) };
+        let info = kms.describe_key(&request)?;
+        out.record(&described(&kms, &info)?)
+    }
 }
 
 impl Delete {
@@ -298,7 +322,7 @@ impl Update {
                 key_id,
                 grant_tokens: GrantTokens::new(),
                 rotation_period_s: self.rotation_period.unwrap_or(info.rotation_period_s),
-                rotate_after_uses: self.rotate_after_uses.unwrap_or(info.rotate_after_uses),
+                rotate_after_uses: self.rotate_after_uses,
                 flags,
             }))?;
         }
@@ -339,31 +363,23 @@ fn borrowed(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
     pairs.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
 }
 
-/// A key with its uses, aliases and tags.
+/// A key with its uses, and with its aliases and tags if the caller may list them.
 fn described(kms: &Kms, info: &KeyInfo) -> Result<Record> {
-    let mut aliases = Vec::new();
-    pages(
-        None,
-        |marker, capacity| kms.list_aliases(Some(&info.key_id), marker, capacity, 0),
-        |page: Vec<AliasInfo>| {
-            aliases.extend(page.into_iter().map(|alias| alias.alias));
-            Ok(())
-        },
-    )?;
-    aliases.sort();
-    let mut tags = Vec::new();
-    pages(
-        None,
-        |marker, capacity| kms.list_key_tags(&KeyRequest::of(&info.key_id, 0), marker, capacity),
-        |page: Vec<TagInfo>| {
-            tags.extend(page.into_iter().map(|tag| (tag.key, tag.value)));
-            Ok(())
-        },
-    )?;
+    let aliases =
+        unless_denied(all(|marker, capacity| kms.list_aliases(Some(&info.key_id), marker, capacity, 0)))?;
+    let aliases = aliases.map(|list: Vec<AliasInfo>| {
+        let mut names: Vec<String> = list.into_iter().map(|alias| alias.alias).collect();
+        names.sort();
+        ("aliases", Field::Texts(names))
+    });
+    let request = KeyRequest::of(&info.key_id, 0);
+    let tags = unless_denied(all(|marker, capacity| kms.list_key_tags(&request, marker, capacity)))?;
+    let tags = tags.map(|list: Vec<TagInfo>| {
+        ("tags", Field::Pairs(list.into_iter().map(|tag| (tag.key, tag.value)).collect()))
+    });
     let mut all = fields(info);
+    all.extend(aliases.into_iter().chain(tags));
     all.extend([
-        ("aliases", Field::Texts(aliases)),
-        ("tags", Field::Pairs(tags)),
         ("uses_sealed", Field::Number(info.uses_sealed)),
         ("uses_opened", Field::Number(info.uses_opened)),
         ("last_used_at", Field::Time(info.last_used_at)),

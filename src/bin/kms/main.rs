@@ -1,19 +1,22 @@
 //! `kms`, the command-line tool: the library's operations for operators. A module for each family of commands
-//! (`key`, `alias`, `version`, `data`, `care`, `pages`); `session` opens the store, `output` is the one way out,
+//! (`key`, `alias`, `version`, `policy`, `grant`, `audit`, `data`, `care`, `pages`); `session` opens the store, `output` is the one way out,
 //! `failure` the one way to fail.
 //!
 //! To add a family: a module with its subcommands and their `run`, and a line in `args::Command`.
 
 mod alias;
 mod args;
+mod audit;
 mod bound;
 mod care;
 mod data;
 mod failure;
 mod files;
+mod grant;
 mod key;
 mod output;
 mod pages;
+mod policy;
 mod progress;
 mod prompt;
 mod session;
@@ -55,6 +58,9 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Key(command) => command.run(&session, &mut out),
         Command::Alias(command) => command.run(&session, &mut out),
         Command::Version(command) => command.run(&session, &mut out),
+        Command::Policy(command) => command.run(&session, &mut out),
+        Command::Grant(command) => command.run(&session, &mut out),
+        Command::Audit(command) => command.run(&session, &mut out),
         Command::DataKey(command) => command.run(&session, &mut out),
         Command::Encrypt(command) => command.run(&session, &mut out),
         Command::Decrypt(command) => command.run(&session, &mut out),
@@ -67,10 +73,12 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Completions(command) => command.run(&mut out),
         Command::Man(command) => command.run(),
     };
+    let recorded = session.put_on_record();
     match outcome {
         Err(Failure::Kms(error)) if error.status() == Status::DryRunOk => out.dry_run()?,
         outcome => outcome?,
     }
+    recorded?;
     out.finish()
 }
 

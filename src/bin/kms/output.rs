@@ -161,6 +161,15 @@ impl Output {
         Table { columns, widths: Vec::new() }.print(self, records)
     }
 
+    /// A list of what is known already.
+    pub fn records(&mut self, columns: &[Column], records: &[Record]) -> Result<()> {
+        if !self.json {
+            return self.table(columns, records);
+        }
+        let list: Value = records.iter().map(Record::for_programs).collect();
+        self.line(&list.to_string())
+    }
+
     pub fn dry_run(&mut self) -> Result<()> {
         self.brief("dry run: it would have succeeded", &Record(vec![("dry_run", Field::Flag(true))]))
     }
@@ -225,12 +234,22 @@ fn wipe(value: &mut Value) {
     }
 }
 
+/// A whole list.
+pub fn all<T>(page: impl FnMut(&str, usize) -> kms::Result<ListPage<T>>) -> kms::Result<Vec<T>> {
+    let mut all = Vec::new();
+    pages(None, page, |items| {
+        all.extend(items);
+        Ok::<(), kms::Error>(())
+    })?;
+    Ok(all)
+}
+
 /// Hands over the pages of a list.
-pub fn pages<T>(
+fn pages<T, E: From<kms::Error>>(
     limit: Option<usize>,
     mut page: impl FnMut(&str, usize) -> kms::Result<ListPage<T>>,
-    mut each: impl FnMut(Vec<T>) -> Result<()>,
-) -> Result<()> {
+    mut each: impl FnMut(Vec<T>) -> Result<(), E>,
+) -> Result<(), E> {
     let (mut marker, mut left) = (String::new(), limit.unwrap_or(usize::MAX));
     while left > 0 {
         let ListPage { items, more, end } = page(&marker, left.min(PAGE))?;
@@ -281,11 +300,27 @@ impl Table<'_> {
 }
 
 /// Text of others must not control the terminal, nor turn around what stands beside it.
-fn printable(text: &str) -> String {
-    let turns = |character| matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+fn is_harmful(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// JSON that says the same, and is harmless: its white space stays, and only strings can have what is escaped.
+pub fn printable_json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() || turns(character) {
+        if is_harmful(character) && !matches!(character, '\n' | '\r' | '\t') {
+            shown.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_harmful(character) {
             shown.extend(character.escape_unicode());
         } else {
             shown.push(character);

@@ -11,9 +11,18 @@ pub struct Progress(ProgressBar);
 impl Progress {
     /// For work on a known number of keys.
     pub fn of_keys(what: &'static str, total: u64) -> Self {
+        Progress::new(what, total, "{msg} [{wide_bar}] {pos}/{len} keys, {eta} left")
+    }
+
+    /// For work on files of a known size.
+    pub fn of_bytes(what: &'static str, total: u64) -> Self {
+        Progress::new(what, total, "{msg} [{wide_bar}] {bytes}/{total_bytes}, {eta} left")
+    }
+
+    fn new(what: &'static str, total: u64, template: &str) -> Self {
         let bar = ProgressBar::new(total).with_message(what);
         // A template that is none is a mistake that the test on a terminal would show; the default style does, too.
-        if let Ok(style) = ProgressStyle::with_template("{msg} [{wide_bar}] {pos}/{len} keys, {eta} left") {
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.tick();

@@ -1,6 +1,9 @@
 //! From the options of every command to an open store.
 
-use kms::engine::{Kms, OpenOptions, flag};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use kms::engine::{AuditOptions, Kms, OpenOptions, flag};
 use kms::error::{Detail, Error};
 use kms::root::RootKeySource;
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -20,6 +23,15 @@ pub enum Access {
 
 pub struct Session {
     global: Global,
+    /// The handle of the command, if it writes an audit log.
+    recorded: RefCell<Option<Rc<Kms>>>,
+}
+
+/// What the command line and the environment name.
+struct Named {
+    store: String,
+    root: RootKey,
+    audit_log: Option<String>,
 }
 
 /// A root key as it was named: nothing of it is read before the library reads it.
@@ -39,56 +51,110 @@ impl RootKey {
 
 impl Session {
     pub fn new(global: Global) -> Self {
-        Session { global }
+        Session { global, recorded: RefCell::default() }
     }
 
-    pub fn open(&self, access: Access) -> Result<Kms> {
-        let store = self.store()?;
-        let root = self.root_key(prompt::passphrase)?;
+    pub fn open(&self, access: Access) -> Result<Rc<Kms>> {
+        let named = self.named(prompt::passphrase)?;
         let flags = match access {
             Access::Read => flag::OPEN_READ_ONLY,
             Access::Change if self.global.read_only => flag::OPEN_READ_ONLY,
             Access::Change => 0,
         };
-        Ok(Kms::open(&self.options(&store, &root, flags)?)?)
+        self.act(Kms::open(&self.options(&named, flags)?)?)
     }
 
     /// A store that may be damaged.
-    pub fn open_to_verify(&self) -> Result<Kms> {
-        let store = self.store()?;
-        let root = self.root_key(prompt::passphrase)?;
-        Ok(Kms::open_to_verify(&self.options(&store, &root, flag::OPEN_READ_ONLY)?)?)
+    pub fn open_to_verify(&self) -> Result<Rc<Kms>> {
+        let named = self.named(prompt::passphrase)?;
+        self.act(Kms::open_to_verify(&self.options(&named, flag::OPEN_READ_ONLY)?)?)
+    }
+
+    /// An audit log that may be damaged. If it is the one to record in, and too damaged for that, nothing is recorded.
+    pub fn open_to_verify_log(&self) -> Result<Rc<Kms>> {
+        let named = self.named(prompt::passphrase)?;
+        let options = self.options(&named, flag::OPEN_READ_ONLY)?;
+        let kms = match Kms::open(&options) {
+            Err(Error::CorruptStore(_)) => Kms::open(&OpenOptions { audit: None, ..options })?,
+            outcome => outcome?,
+        };
+        self.act(kms)
     }
 
     /// Makes the store, which must not be there.
-    pub fn create(&self, account_id: Option<&str>) -> Result<Kms> {
+    pub fn create(&self, account_id: Option<&str>) -> Result<Rc<Kms>> {
         if self.global.read_only {
             return Err(Error::ReadOnly.into());
         }
-        let store = self.store()?;
-        let root = self.root_key(prompt::new_passphrase)?;
-        match Kms::open(&self.options(&store, &root, 0)?) {
+        if self.global.principal.is_some() {
+            return Err(Failure::usage("a store is made by its root, not by a --principal"));
+        }
+        let named = self.named(prompt::new_passphrase)?;
+        let options = self.options(&named, 0)?;
+        match Kms::open(&OpenOptions { audit: None, ..options }) {
             Ok(_) | Err(Error::WrongRootKey) => {
-                return Err(Error::AlreadyExists { what: Detail::None, name: store }.into());
+                return Err(Error::AlreadyExists { what: Detail::None, name: named.store }.into());
             }
             Err(Error::StoreNotFound(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        let options = self.options(&store, &root, flag::OPEN_CREATE)?;
-        Ok(Kms::open(&OpenOptions { account_id, ..options })?)
+        let options = self.options(&named, flag::OPEN_CREATE)?;
+        self.act(Kms::open(&OpenOptions { account_id, ..options })?)
     }
 
-    fn options<'a>(&self, store: &'a str, root: &'a RootKey, flags: u32) -> Result<OpenOptions<'a>> {
+    /// Writes what the command did to the audit log. What the library collects is lost in silence otherwise, should
+    /// the log not be writable.
+    pub fn put_on_record(&self) -> Result<()> {
+        let recorded = self.recorded.borrow_mut().take();
+        Ok(recorded.map_or(Ok(()), |kms| kms.flush())?)
+    }
+
+    /// The handle through which the command acts.
+    fn act(&self, kms: Kms) -> Result<Rc<Kms>> {
+        let kms = match &self.global.principal {
+            Some(name) => kms.as_principal(name, 0)?,
+            None => kms,
+        };
+        let kms = Rc::new(kms);
+        if self.audit_log()?.is_some() {
+            self.recorded.replace(Some(kms.clone()));
+        }
+        Ok(kms)
+    }
+
+    fn named(&self, ask: impl FnOnce(&str) -> Result<Zeroizing<Vec<u8>>>) -> Result<Named> {
+        Ok(Named { audit_log: self.audit_log()?, store: self.store()?, root: self.root_key(ask)? })
+    }
+
+    fn options<'a>(&self, named: &'a Named, flags: u32) -> Result<OpenOptions<'a>> {
+        let audit = named.audit_log.as_deref().map(|path| AuditOptions {
+            path,
+            data: self.global.audit.data(),
+            flags: self.global.audit.flags(),
+            max_kib: self.global.audit.max_kib(),
+        });
         Ok(OpenOptions {
-            store,
-            root: root.source()?,
+            store: &named.store,
+            root: named.root.source()?,
             account_id: None,
             region: None,
             flags,
             max_staleness_ms: 0,
             timeout_ms: self.global.timeout,
-            audit: None,
+            max_cached_keys: 0,
+            audit,
         })
+    }
+
+    /// The audit log that the command is recorded in.
+    pub fn audit_log(&self) -> Result<Option<String>> {
+        let recording = &self.global.audit;
+        let path =
+            recording.audit_log.clone().map_or_else(|| variable("KMS_AUDIT_LOG"), |path| Ok(Some(path)))?;
+        if path.is_none() && recording.has_choices() {
+            return Err(Failure::usage("no audit log is named; give --audit-log PATH, or set KMS_AUDIT_LOG"));
+        }
+        Ok(path)
     }
 
     pub fn store(&self) -> Result<String> {
@@ -132,6 +198,7 @@ pub fn nowhere() -> Result<Kms> {
         flags: flag::OPEN_CREATE,
         max_staleness_ms: 0,
         timeout_ms: 0,
+        max_cached_keys: 0,
         audit: None,
     })?)
 }

@@ -1,11 +1,11 @@
 //! `kms version`: the versions of a key.
 
 use clap::{Args, Subcommand};
-use kms::engine::{GrantTokens, KeyRequest, ScheduleRequest, VersionInfo};
+use kms::engine::{GrantTokens, KeyRequest, Kms, ScheduleRequest, VersionInfo};
 use kms::store::record::VersionState;
 
 use crate::args::DryRun;
-use crate::failure::Result;
+use crate::failure::{Result, unless_denied};
 use crate::key::{Key, waiting_days};
 use crate::output::{Column, Field, Output, Record};
 use crate::session::{Access, Session};
@@ -77,15 +77,13 @@ impl VersionCommand {
             VersionCommand::SetPrimary(change) => {
                 let kms = session.open(Access::Change)?;
                 kms.set_primary_version(&change.request(change.dry_run.flags()))?;
-                let info = kms.describe_key_version(&change.request(0))?;
-                out.brief(&format!("{}: version {} is primary", info.key_id, info.number), &record(info))
+                change.told(&kms, "primary", out)
             }
             VersionCommand::Destroy(command) => command.run(session, out),
             VersionCommand::CancelDestruction(change) => {
                 let kms = session.open(Access::Change)?;
                 kms.cancel_version_destruction(&change.request(change.dry_run.flags()))?;
-                let info = kms.describe_key_version(&change.request(0))?;
-                out.brief(&format!("{}: version {} is enabled", info.key_id, info.number), &record(info))
+                change.told(&kms, "enabled", out)
             }
         }
     }
@@ -94,6 +92,16 @@ impl VersionCommand {
 impl Change {
     fn request(&self, flags: u32) -> KeyRequest<'_> {
         KeyRequest { version_id: Some(&self.version_id), ..self.key.request(flags) }
+    }
+
+    /// What became of the version; all there is to know of it, for whom it is.
+    fn told(&self, kms: &Kms, state: &str, out: &mut Output) -> Result<()> {
+        let Some(info) = unless_denied(kms.describe_key_version(&self.request(0)))? else {
+            let (key, version) = (&self.key.key_id, &self.version_id);
+            let record = Record(vec![("key_id", Field::text(key)), ("version_id", Field::text(version))]);
+            return out.brief(&format!("{key}: version {version} is {state}"), &record);
+        };
+        out.brief(&format!("{}: version {} is {state}", info.key_id, info.number), &record(info))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The messages of dedicated KMS, as proto/alibaba_dkms.proto has them. An Advance response is the plain one with one
+//! The messages of dedicated KMS, as messages.proto has them. An Advance response is the plain one with one
 //! field more, which stays empty in the plain one and so is not sent. Plaintexts are wiped, and none can be printed.
 
 use std::fmt;

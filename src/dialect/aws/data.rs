@@ -340,7 +340,7 @@ fn comes_after_access(status: Status) -> bool {
     )
 }
 
-fn dry_run_flag(dry_run: Option<bool>) -> u32 {
+pub fn dry_run_flag(dry_run: Option<bool>) -> u32 {
     if dry_run == Some(true) { KMS_DRY_RUN } else { 0 }
 }
 

@@ -57,6 +57,10 @@ impl Fault {
         Fault::new(code, message.clone(), Error::argument(message))
     }
 
+    pub fn wrong_marker() -> Self {
+        Fault::refused("InvalidMarkerException", "The marker is not one that this list returned.")
+    }
+
     pub fn native(&self) -> &Error {
         &self.native
     }
@@ -125,6 +129,11 @@ impl Call<'_> {
                 let is = message.split_once(" is ").map_or(message.as_str(), |(_, is)| is);
                 format!("{} is {is}.", self.key_arn(key_id))
             }
+            Error::AccessDenied { principal, action, on } => {
+                let key_id = on.strip_prefix("key \"").and_then(|rest| rest.strip_suffix('"'));
+                let resource = key_id.map_or_else(|| on.clone(), |key_id| self.key_arn(key_id));
+                format!("User: {principal} is not authorized to perform: {action} on resource: {resource}")
+            }
             Error::InvalidCiphertext => String::new(),
             Error::IncorrectKey(_) => {
                 "The key ID in the request does not identify a CMK that can perform this operation.".into()
@@ -135,16 +144,33 @@ impl Call<'_> {
         }
     }
 
+    /// An ARN of another region, or of another account, or of nothing at all.
+    fn other_arn(&self, arn: &str) -> String {
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        match parts.as_slice() {
+            [_, _, "kms", region, _, _] if *region != self.kms.region() => format!("Invalid arn {region}"),
+            [.., resource] if resource.starts_with("key/") => format!("Key '{arn}' does not exist"),
+            [.., resource] if resource.starts_with("alias/") => format!("Alias {arn} is not found."),
+            _ => format!("Invalid arn {arn}"),
+        }
+    }
+
     /// An id in the form of the service's own is a key that is not there; another one is no id.
     fn no_key(&self, name: &str) -> String {
         if name.starts_with("arn:") || name.starts_with("acs:") {
-            format!("Invalid arn {name}")
-        } else if is_uuid(name) {
+            self.other_arn(name)
+        } else if is_service_id(name) {
             format!("Key '{}' does not exist", self.key_arn(name))
         } else {
             format!("Invalid keyId '{name}'")
         }
     }
+}
+
+/// A UUID, or the id of a multi-region key.
+fn is_service_id(id: &str) -> bool {
+    let is_hex = |text: &str| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_uuid(id) || id.strip_prefix("mrk-").is_some_and(is_hex)
 }
 
 fn is_uuid(text: &str) -> bool {

@@ -4,11 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use super::fault::Fault;
 use super::lists::limit;
+use super::policies::{POLICY, bypass_flag};
 use super::tags::{self, Tag};
 use super::validation::Checks;
 use super::{Answer, Call, Outcome, on_key, optional_text, text, tokens};
 use crate::capi::constants::{KMS_ORIGIN_EXTERNAL, KMS_ORIGIN_KMS};
 use crate::dialect::shared::context::Text;
+use crate::dialect::shared::json::Object;
 use crate::engine::{CreateKeyRequest, KeyInfo, KeyRequest, Kms, ScheduleRequest};
 use crate::error::Result;
 use crate::store::record::{KeyState, Origin};
@@ -32,9 +34,8 @@ struct CreateKey<'a> {
     key_spec: Option<Text<'a>>,
     origin: Option<Text<'a>>,
     custom_key_store_id: Option<Text<'a>>,
-    #[allow(dead_code)] // a policy that locks everybody out is the caller's choice here
     bypass_policy_lockout_safety_check: Option<bool>,
-    tags: Option<Vec<Tag<'a>>>,
+    tags: Option<Vec<Object<Tag<'a>>>>,
     multi_region: Option<bool>,
     xks_key_id: Option<Text<'a>>,
 }
@@ -142,6 +143,7 @@ impl Call<'_> {
         checks.one_of("keySpec", &asked.key_spec, KEY_SPECS, &NEWER_KEY_SPECS);
         checks.one_of("customerMasterKeySpec", &asked.customer_master_key_spec, KEY_SPECS, &["SM2"]);
         checks.one_of("origin", &asked.origin, "AWS_KMS, EXTERNAL, AWS_CLOUDHSM, EXTERNAL_KEY_STORE", &[]);
+        checks.text("policy", &asked.policy, POLICY);
         tags::check(&mut checks, &asked.tags);
         checks.finish()?;
         refuse_other_kinds(&asked)?;
@@ -150,9 +152,11 @@ impl Call<'_> {
             description: optional_text(&asked.description),
             origin: if text(&asked.origin) == "EXTERNAL" { KMS_ORIGIN_EXTERNAL } else { KMS_ORIGIN_KMS },
             tags,
+            policy: optional_text(&asked.policy),
+            flags: bypass_flag(asked.bypass_policy_lockout_safety_check),
             ..CreateKeyRequest::default()
         };
-        let key = self.kms.create_key(&request).map_err(|error| self.tag_fault(error))?;
+        let key = self.kms.create_key(&request).map_err(|error| self.policy_fault(error))?;
         Answer::json(&Described { key_metadata: self.metadata(key) })
     }
 
@@ -298,7 +302,6 @@ fn refuse_other_kinds(asked: &CreateKey<'_>) -> std::result::Result<(), Fault> {
         _ if asked.multi_region == Some(true) => unsupported("MultiRegion"),
         _ if asked.custom_key_store_id.is_some() => unsupported("CustomKeyStoreId"),
         _ if asked.xks_key_id.is_some() => unsupported("XksKeyId"),
-        _ if asked.policy.is_some() => unsupported("Policy"),
         _ => Ok(()),
     }
 }

@@ -42,9 +42,7 @@ impl Call<'_> {
         item: impl Fn(T) -> S,
     ) -> Outcome {
         let page = page.map_err(|error| match error {
-            Error::InvalidArgument(_) if marker.is_some() => {
-                Fault::refused("InvalidMarkerException", "The marker is not one that this list returned.")
-            }
+            Error::InvalidArgument(_) if marker.is_some() => Fault::wrong_marker(),
             error => self.fault(error),
         })?;
         let (mut items, mut size) = (Vec::new(), FRAME);
@@ -52,7 +50,7 @@ impl Call<'_> {
         for listed in page.items {
             let item = item(listed.item);
             size += serde_json::to_vec(&item).map_or(0, |text| text.len() + 1);
-            if size > KMS_EXCHANGE_MIN_CAPACITY {
+            if size > KMS_EXCHANGE_MIN_CAPACITY && !items.is_empty() {
                 is_cut = true;
                 break;
             }

@@ -4,15 +4,17 @@
 mod aliases;
 mod data;
 mod fault;
+mod grants;
 mod keys;
 mod lists;
+mod policies;
 mod rotation;
 mod tags;
 mod validation;
 
 use serde::{Deserialize, Serialize};
 
-use super::shared::json;
+use super::shared::json::{self, Object};
 use super::{Body, Request, Response, new_request_id};
 use crate::dialect::shared::context::Text;
 use crate::engine::{GrantTokens, KeyRequest, Kms};
@@ -97,6 +99,14 @@ impl<'a> Call<'a> {
             "GetKeyRotationStatus" => self.get_key_rotation_status(),
             "RotateKeyOnDemand" => self.rotate_key_on_demand(),
             "ListKeyRotations" => self.list_key_rotations(),
+            "PutKeyPolicy" => self.put_key_policy(),
+            "GetKeyPolicy" => self.get_key_policy(),
+            "ListKeyPolicies" => self.list_key_policies(),
+            "CreateGrant" => self.create_grant(),
+            "ListGrants" => self.list_grants(),
+            "ListRetirableGrants" => self.list_retirable_grants(),
+            "RetireGrant" => self.retire_grant(),
+            "RevokeGrant" => self.revoke_grant(),
             "Sign"
             | "Verify"
             | "GetPublicKey"
@@ -122,7 +132,9 @@ impl<'a> Call<'a> {
 
     /// The arguments; whatever is no JSON, no member of the operation, or of another type than it should be, is refused.
     fn arguments<T: Deserialize<'a>>(&self) -> Result<T, Fault> {
-        serde_json::from_slice(self.body).map_err(|error| Fault::serialization(error.line(), error.column()))
+        let Object(arguments) = serde_json::from_slice(self.body)
+            .map_err(|error| Fault::serialization(error.line(), error.column()))?;
+        Ok(arguments)
     }
 
     fn arn(&self, resource: &str) -> String {

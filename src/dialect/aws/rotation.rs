@@ -67,16 +67,15 @@ impl Call<'_> {
         checks.finish()?;
         let days = asked.rotation_period_in_days.unwrap_or(DEFAULT_PERIOD).unsigned_abs();
         // A rotation after a number of uses, which this service does not know, stays as it was set natively.
-        let key = self.kms.describe_key(&on_key(&asked.key_id)).map_err(|error| self.fault(error))?;
-        self.set_rotation(text(&asked.key_id), days * SECONDS_PER_DAY, key.rotate_after_uses)
+        self.set_rotation(text(&asked.key_id), days * SECONDS_PER_DAY, None)
     }
 
     pub fn disable_key_rotation(&self) -> Outcome {
         let asked = self.key_argument()?;
-        self.set_rotation(text(&asked.key_id), 0, 0)
+        self.set_rotation(text(&asked.key_id), 0, Some(0))
     }
 
-    fn set_rotation(&self, key_id: &str, rotation_period_s: u32, rotate_after_uses: u64) -> Outcome {
+    fn set_rotation(&self, key_id: &str, rotation_period_s: u32, rotate_after_uses: Option<u64>) -> Outcome {
         let KeyRequest { key_id, grant_tokens, flags, .. } = KeyRequest::of(key_id, 0);
         let request = RotationRequest { key_id, grant_tokens, rotation_period_s, rotate_after_uses, flags };
         self.kms.set_key_rotation(&request).map_err(|error| self.rotation_fault(error, key_id))?;

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::fault::Fault;
 use super::lists::limit;
-use super::validation::Checks;
+use super::validation::{Checks, has_length, length_text, texts};
 use super::{Answer, Call, Outcome, on_key, text};
 use crate::dialect::shared::context::Text;
+use crate::dialect::shared::json::Object;
 use crate::error::{Error, Status};
 
 const TAG_KEY: (usize, usize) = (1, 128);
@@ -26,7 +27,7 @@ pub struct Tag<'a> {
 struct TagResource<'a> {
     #[serde(borrow)]
     key_id: Option<Text<'a>>,
-    tags: Option<Vec<Tag<'a>>>,
+    tags: Option<Vec<Object<Tag<'a>>>>,
 }
 
 #[derive(Deserialize)]
@@ -53,8 +54,8 @@ struct ListedTag {
     tag_value: String,
 }
 
-pub fn check(checks: &mut Checks, tags: &Option<Vec<Tag<'_>>>) {
-    for (index, tag) in tags.iter().flatten().enumerate() {
+pub fn check(checks: &mut Checks, tags: &Option<Vec<Object<Tag<'_>>>>) {
+    for (index, Object(tag)) in tags.iter().flatten().enumerate() {
         let member = |name| format!("tags.{}.member.{name}", index + 1);
         checks.required_text(&member("tagKey"), &tag.tag_key, TAG_KEY);
         checks.required_text(&member("tagValue"), &tag.tag_value, TAG_VALUE);
@@ -62,9 +63,9 @@ pub fn check(checks: &mut Checks, tags: &Option<Vec<Tag<'_>>>) {
 }
 
 /// The tags of a request, which passed `check`, for the engine.
-pub fn pairs<'a>(tags: &'a Option<Vec<Tag<'_>>>) -> Result<Vec<(&'a str, &'a str)>, Fault> {
+pub fn pairs<'a>(tags: &'a Option<Vec<Object<Tag<'_>>>>) -> Result<Vec<(&'a str, &'a str)>, Fault> {
     let pairs: Vec<(&str, &str)> =
-        tags.iter().flatten().map(|tag| (text(&tag.tag_key), text(&tag.tag_value))).collect();
+        tags.iter().flatten().map(|Object(tag)| (text(&tag.tag_key), text(&tag.tag_value))).collect();
     if pairs.iter().any(|(key, _)| key.to_ascii_lowercase().starts_with("aws:")) {
         return Err(Fault::refused("TagException", "Tags beginning with aws: are reserved"));
     }
@@ -102,10 +103,8 @@ impl Call<'_> {
         let mut checks = Checks::default();
         checks.key_id(&asked.key_id);
         checks.required("tagKeys", &asked.tag_keys);
-        let keys: Vec<&str> = asked.tag_keys.iter().flatten().map(|key| &*key.0).collect();
-        for (index, key) in keys.iter().enumerate() {
-            checks.text(&format!("tagKeys.{}.member", index + 1), &Some(Text((*key).into())), TAG_KEY);
-        }
+        let keys = texts(&asked.tag_keys);
+        checks.each("tagKeys", &keys, &length_text(TAG_KEY), |key| has_length(key, TAG_KEY));
         checks.finish()?;
         self.kms.untag_key(text(&asked.key_id), &keys, 0).map_err(|error| self.fault(error))?;
         Answer::empty()

@@ -64,7 +64,7 @@ impl Checks {
     /// Bytes that may be a secret: not quoted.
     pub fn required_bytes(&mut self, member: &str, value: &Option<impl AsRef<[u8]>>, limits: (usize, usize)) {
         match value {
-            None => self.fail(member, "", "not be null"),
+            None => self.fail(member, "null", "not be null"),
             Some(bytes) => self.length(member, "", bytes.as_ref().len(), limits),
         }
     }
@@ -106,9 +106,14 @@ impl Checks {
         let Some(tokens) = tokens else { return };
         let all: Vec<&str> = tokens.iter().map(|token| &*token.0).collect();
         self.length("grantTokens", &format!("'[{}]'", all.join(", ")), all.len(), (0, MAX_GRANT_TOKENS));
-        for (index, token) in all.iter().enumerate() {
-            let member = format!("grantTokens.{}.member", index + 1);
-            self.length(&member, &format!("'{token}'"), token.chars().count(), GRANT_TOKEN);
+        self.each("grantTokens", &all, &length_text(GRANT_TOKEN), |token| has_length(token, GRANT_TOKEN));
+    }
+
+    /// The texts of a list, all of which are quoted if one is wrong.
+    pub fn each(&mut self, member: &str, all: &[&str], constraint: &str, is_right: impl Fn(&str) -> bool) {
+        if !all.iter().all(|value| is_right(value)) {
+            let constraint = format!("satisfy constraint: [{constraint}]");
+            self.fail(member, &format!("'[{}]'", all.join(", ")), &constraint);
         }
     }
 
@@ -117,4 +122,20 @@ impl Checks {
         self.range("limit", limit, 1, most);
         self.text("marker", marker, MARKER);
     }
+}
+
+/// The constraint of a text in a list.
+pub fn length_text((least, most): (usize, usize)) -> String {
+    format!(
+        "Member must have length less than or equal to {most}, Member must have length greater than or equal to {least}"
+    )
+}
+
+pub fn has_length(value: &str, (least, most): (usize, usize)) -> bool {
+    (least..=most).contains(&value.chars().count())
+}
+
+/// The texts of a list.
+pub fn texts<'a>(values: &'a Option<Vec<Text<'_>>>) -> Vec<&'a str> {
+    values.iter().flatten().map(|value| &*value.0).collect()
 }

@@ -23,6 +23,9 @@ impl Length {
     pub const AES_256: Length = Length { key_spec: KMS_KEY_SPEC_AES_256, number_of_bytes: 0 };
 }
 
+/// More than any request of the vendors has, and few enough to be looked through one by one.
+const MAX_PARAMS: usize = 64;
+
 #[derive(Default)]
 pub struct Params(Vec<(String, Value)>);
 
@@ -56,6 +59,9 @@ impl Params {
     }
 
     fn add(&mut self, name: String, value: Value) -> Result<()> {
+        if self.0.len() == MAX_PARAMS {
+            return Err(Error::argument("there are too many parameters"));
+        }
         if self.0.iter().any(|(known, _)| *known == name) {
             return Err(Error::argument("a parameter is there twice"));
         }

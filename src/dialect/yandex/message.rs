@@ -1,10 +1,10 @@
-//! The messages of yandex.cloud.kms.v1.SymmetricCryptoService, and google.rpc.Status, as proto/yandex_kms.proto has
+//! The messages of yandex.cloud.kms.v1.SymmetricCryptoService, and google.rpc.Status, as messages.proto has
 //! them; the requests also in proto3's JSON form. What they hold of plaintexts is wiped, and none can be printed.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::proto_json as json;
 
@@ -47,20 +47,42 @@ pub struct GenerateDataKeyResponse {
 
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
 #[prost(skip_debug)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(from = "EncryptJson")]
 pub struct SymmetricEncryptRequest {
     #[prost(string, tag = "1")]
-    #[serde(alias = "key_id", default, deserialize_with = "json::or_default")]
     pub key_id: String,
     #[prost(string, tag = "2")]
-    #[serde(alias = "version_id", default, deserialize_with = "json::or_default")]
     pub version_id: String,
     #[prost(bytes = "vec", tag = "3")]
-    #[serde(alias = "aad_context", default, deserialize_with = "json::aad")]
     pub aad_context: Vec<u8>,
     #[prost(bytes = "vec", tag = "4")]
-    #[serde(default, deserialize_with = "json::bytes")]
     pub plaintext: Vec<u8>,
+}
+
+/// SymmetricEncryptRequest in JSON: its plaintext is wiped too where what comes after it does not parse.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct EncryptJson {
+    #[serde(alias = "key_id", default, deserialize_with = "json::or_default")]
+    key_id: String,
+    #[serde(alias = "version_id", default, deserialize_with = "json::or_default")]
+    version_id: String,
+    #[serde(alias = "aad_context", default, deserialize_with = "json::aad")]
+    aad_context: Vec<u8>,
+    #[serde(default, deserialize_with = "json::plaintext")]
+    plaintext: Zeroizing<Vec<u8>>,
+}
+
+impl From<EncryptJson> for SymmetricEncryptRequest {
+    fn from(json: EncryptJson) -> Self {
+        let EncryptJson { key_id, version_id, aad_context, mut plaintext } = json;
+        SymmetricEncryptRequest {
+            key_id,
+            version_id,
+            aad_context,
+            plaintext: std::mem::take(&mut *plaintext),
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]

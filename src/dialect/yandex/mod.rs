@@ -230,8 +230,11 @@ pub fn code(error: &Error) -> i32 {
 /// What the service says. Of what is broken inside it tells nothing.
 pub fn wording(error: &Error) -> String {
     match (error, error.status()) {
-        (Error::NotFound { what: Detail::Version, name }, _) => format!("Key version {name} not found"),
-        (Error::NotFound { name, .. }, _) => format!("Key {name} not found"),
+        // A name may have control characters, which no message of kms_exchange has.
+        (Error::NotFound { what: Detail::Version, name }, _) => {
+            format!("Key version {} not found", name.escape_debug())
+        }
+        (Error::NotFound { name, .. }, _) => format!("Key {} not found", name.escape_debug()),
         (_, Status::AccessDenied) => "Permission denied".into(),
         (_, Status::DependencyTimeout) => "Deadline exceeded".into(),
         (_, Status::KeyUnavailable | Status::StoreError) => "Service unavailable".into(),

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::ser::Serializer;
+use zeroize::Zeroizing;
 
 use super::MAX_AAD;
 use crate::dialect::shared::base64;
@@ -26,23 +27,26 @@ where
 #[derive(serde::Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-pub fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+pub fn plaintext<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Zeroizing<Vec<u8>>, D::Error> {
     let text: Option<Text<'de>> = Option::deserialize(deserializer)?;
-    text.map_or(Ok(Vec::new()), decode)
+    text.map_or(Ok(Zeroizing::default()), decode)
+}
+
+pub fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    plaintext(deserializer).map(|mut bytes| std::mem::take(&mut *bytes))
 }
 
 /// The published limit is on the text.
 pub fn aad<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
     match Option::<Text<'de>>::deserialize(deserializer)? {
         Some(text) if text.0.len() > MAX_AAD => Err(D::Error::custom("the AAD is too long")),
-        Some(text) => decode(text),
+        Some(text) => decode(text).map(|mut bytes| std::mem::take(&mut *bytes)),
         None => Ok(Vec::new()),
     }
 }
 
-fn decode<E: Error>(text: Text<'_>) -> Result<Vec<u8>, E> {
-    let mut bytes = base64::decode_any(&text.0).ok_or_else(|| E::custom("is not base64"))?;
-    Ok(std::mem::take(&mut *bytes))
+fn decode<E: Error>(text: Text<'_>) -> Result<Zeroizing<Vec<u8>>, E> {
+    base64::decode_any(&text.0).ok_or_else(|| E::custom("is not base64"))
 }
 
 pub fn bytes_out<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {

@@ -8,9 +8,21 @@
 Every failure of the library is a KmsError, with a subclass for each status. Arguments of a wrong type are a TypeError.
 """
 
-from ._arguments import Buffer, Context
+from ._arguments import Buffer, Context, Policy
 from ._client import Kms, open, version  # noqa: A004
-from ._enums import Detail, KeySpec, KeyState, MemoryProtection, Origin, Status, VersionState
+from ._enums import (
+    AuditData,
+    Detail,
+    Dialect,
+    GrantContext,
+    GrantOperation,
+    KeySpec,
+    KeyState,
+    MemoryProtection,
+    Origin,
+    Status,
+    VersionState,
+)
 from ._errors import (
     AccessDeniedError,
     AlreadyExistsError,
@@ -43,7 +55,11 @@ from ._results import (
     DataKeys,
     Decrypted,
     Encrypted,
+    Exchanged,
+    Grant,
+    GrantInfo,
     KeyInfo,
+    LogDamage,
     ReEncrypted,
     Source,
     Stats,
@@ -55,6 +71,7 @@ __all__ = [
     "AccessDeniedError",
     "AliasInfo",
     "AlreadyExistsError",
+    "AuditData",
     "Buffer",
     "BufferTooSmallError",
     "ClosedError",
@@ -66,8 +83,14 @@ __all__ = [
     "Decrypted",
     "DependencyTimeoutError",
     "Detail",
+    "Dialect",
     "DisabledError",
     "Encrypted",
+    "Exchanged",
+    "Grant",
+    "GrantContext",
+    "GrantInfo",
+    "GrantOperation",
     "IncorrectKeyError",
     "InternalError",
     "InvalidArgumentError",
@@ -82,10 +105,12 @@ __all__ = [
     "Kms",
     "KmsError",
     "LimitExceededError",
+    "LogDamage",
     "MemoryProtection",
     "NotFoundError",
     "Origin",
     "OutOfMemoryError",
+    "Policy",
     "ReEncrypted",
     "ReadOnlyError",
     "SecretBytes",

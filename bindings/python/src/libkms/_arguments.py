@@ -4,7 +4,9 @@ too large and cuts strings at a NUL, both in silence."""
 from __future__ import annotations
 
 import ctypes
+import json
 import operator
+import os
 from collections.abc import Mapping, Sequence
 from ctypes import c_char, c_char_p
 from typing import Any
@@ -21,6 +23,8 @@ from ._structs import (
 #: What is taken for bytes; at run time, anything else with the buffer protocol too.
 Buffer = bytes | bytearray | memoryview
 Context = Mapping[str, str]
+#: A key policy: JSON, or what json.dumps() makes it of.
+Policy = str | Mapping[str, Any]
 
 
 def text(name: str, value: object) -> bytes:
@@ -37,6 +41,18 @@ def text(name: str, value: object) -> bytes:
 
 def optional_text(name: str, value: object) -> bytes | None:
     return None if value is None else text(name, value)
+
+
+def path_text(name: str, value: object) -> bytes:
+    return text(name, os.fspath(value) if isinstance(value, os.PathLike) else value)
+
+
+def policy_text(value: object) -> bytes:
+    if isinstance(value, str):
+        return text("policy", value)
+    if not isinstance(value, Mapping):
+        raise TypeError(f"policy: must be str or a mapping, not {type(value).__name__}")
+    return text("policy", json.dumps(dict(value)))
 
 
 def integer(name: str, value: object, bits: int) -> int:

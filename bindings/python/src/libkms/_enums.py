@@ -66,6 +66,19 @@ class Detail(_OpenEnum):
     MATERIAL_EXPIRED = 9
 
 
+class Dialect(IntEnum):
+    """A vendor's form of requests and responses; see Kms.exchange()."""
+
+    YANDEX_GRPC = 1
+    YANDEX_REST = 2
+    ALIBABA_DKMS = 3
+    QKMS = 4
+    TENCENT = 5
+    ALIBABA_RPC = 6
+    TENCENT_V3 = 7
+    AWS = 8
+
+
 class KeySpec(IntEnum):
     """The length of a data key by name."""
 
@@ -107,3 +120,32 @@ class MemoryProtection(IntFlag):
     NOT_DUMPED = 2
     GUARDED = 4
     WIPED_ON_FORK = 8
+
+
+class GrantOperation(IntFlag):
+    """What a grant allows; one, or several with |."""
+
+    DECRYPT = 1
+    ENCRYPT = 2
+    GENERATE_DATA_KEY = 4
+    RE_ENCRYPT_FROM = 8
+    RE_ENCRYPT_TO = 16
+    CREATE_GRANT = 32
+    RETIRE_GRANT = 64
+    DESCRIBE_KEY = 128
+
+
+class GrantContext(_OpenEnum):
+    """Which encryption contexts a grant is for: any, just one, or those that have certain pairs."""
+
+    ANY = 0
+    EQUALS = 1
+    SUBSET = 2
+
+
+class AuditData(_OpenEnum):
+    """Which operations on data an audit log has a record of: all, those that failed, or a count every minute."""
+
+    ALL = 1
+    REFUSED = 2
+    COUNTED = 3

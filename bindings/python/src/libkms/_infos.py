@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from ctypes import Structure, addressof, c_char, sizeof
 from typing import Any, TypeVar
 
-from ._enums import KeyState, Origin, VersionState
+from ._enums import GrantContext, GrantOperation, KeyState, Origin, VersionState
 from ._handle import Handle
-from ._results import AliasInfo, Damage, KeyInfo, VersionInfo, algorithm_name
+from ._results import AliasInfo, Damage, GrantInfo, KeyInfo, LogDamage, VersionInfo, algorithm_name
 from ._structs import KMS_LIST_MIN_TEXT, kms_buffer_t, kms_page_t, kms_span_t, sized
 
 _T = TypeVar("_T")
@@ -34,7 +35,8 @@ def pages(
     memory, buffer = text_buffer()
 
     def read() -> list[_T]:
-        handle.call(function, request, page, items, sizeof(item), _PAGE, buffer)
+        if not handle.call(function, request, page, items, sizeof(item), _PAGE, buffer):
+            return []  # a dry run that would succeed
         strings = memory[: buffer.len]
         return [convert(items[index], strings) for index in range(page.items_len)]
 
@@ -105,3 +107,22 @@ def damage(info: Any, strings: bytes) -> Damage:
         key_id=info.key_id.decode(),
         problem=_string(info.problem, strings),
     )
+
+
+def grant_info(info: Any, strings: bytes) -> GrantInfo:
+    context = _string(info.context, strings)
+    return GrantInfo(
+        grant_id=info.grant_id.decode(),
+        key_id=info.key_id.decode(),
+        name=_string(info.name, strings),
+        grantee_principal=_string(info.grantee_principal, strings),
+        retiring_principal=_string(info.retiring_principal, strings),
+        operations=GrantOperation(info.operations),
+        constraint=GrantContext(info.constraint),
+        context=json.loads(context) if context else {},
+        created_at=info.created_at,
+    )
+
+
+def log_damage(info: Any, strings: bytes) -> LogDamage:
+    return LogDamage(file_number=info.file_number, line=info.line, problem=_string(info.problem, strings))

@@ -126,7 +126,7 @@ class LifecycleOperations:
         request.flags = flag("dry_run", dry_run, KMS_DRY_RUN)
         self._handle.call(lib.kms_untag_key, request)
 
-    def list_key_tags(self, key_id: str, *, grant_tokens: Sequence[str] = ()) -> dict[str, str]:
+    def list_key_tags(self, key_id: str, *, grant_tokens: Sequence[str] = (), dry_run: bool = False) -> dict[str, str]:
         """All tags of a key, in the order of their keys."""
-        request = key_request(key_id, None, grant_tokens)
+        request = key_request(key_id, None, grant_tokens, dry_run)
         return dict(pages(self._handle, lib.kms_list_key_tags, request, kms_tag_info_t, tag))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NoReturn, TypeVar, overload
 
-from ._enums import KeyState, MemoryProtection, Origin, VersionState
+from ._enums import GrantContext, GrantOperation, KeyState, MemoryProtection, Origin, Status, VersionState
 from ._errors import ClosedError
 from ._ffi import lib
 from ._secret import SecretBytes
@@ -43,6 +43,26 @@ class KeyInfo:
     last_used_at: int
     material_expires_at: int
     key_uuid: bytes
+
+
+@dataclass(frozen=True, repr=False)
+class Exchanged:
+    """A vendor's response. `status` is its HTTP status, 0 for gRPC; `grpc_status` is -1 for HTTP.
+
+    `body` may hold plaintext, in bytes that nobody wipes: SDKs want them. `kms_status` is what the same operation ends
+    with natively. For a gRPC error `body` is the google.rpc.Status of grpc-status-details-bin.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    grpc_status: int
+    grpc_message: str
+    kms_status: Status
+    request_id: str
+
+    def __repr__(self) -> str:
+        return f"<libkms.Exchanged, status {self.status}, gRPC status {self.grpc_status}, {self.request_id}>"
 
 
 @dataclass(frozen=True)
@@ -82,6 +102,40 @@ class Damage:
 
 
 @dataclass(frozen=True)
+class Grant:
+    """A grant that was created. The token works at once in every process, and is worthless once the grant is gone."""
+
+    grant_id: str
+    grant_token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class GrantInfo:
+    """A grant. `context` are the pairs of the constraint; "" stands for no name and nobody; `created_at` is in Unix
+    seconds."""
+
+    grant_id: str
+    key_id: str
+    name: str
+    grantee_principal: str
+    retiring_principal: str
+    operations: GrantOperation
+    constraint: GrantContext
+    context: dict[str, str]
+    created_at: int
+
+
+@dataclass(frozen=True)
+class LogDamage:
+    """What verify_audit_log() found. `file_number` is the number at the end of the file's name, 0 = the one without;
+    `line` is from 1, 0 = the file or the log as a whole."""
+
+    file_number: int
+    line: int
+    problem: str
+
+
+@dataclass(frozen=True)
 class Stats:
     """Counts since the store was opened, and how its secrets are protected; kms_stats_t in kms.h has the details."""
 
@@ -100,6 +154,8 @@ class Stats:
     store_revision: int
     memory_protection: MemoryProtection
     store_id: str
+    audit_records: int
+    audit_records_lost: int
 
 
 @cache

@@ -32,6 +32,10 @@ KMS_ERROR_POISONED = 2
 KMS_SKIP_PLAINTEXT = 1
 KMS_INITIAL_VERSION = 2
 KMS_DRY_RUN = 4
+KMS_BYPASS_POLICY_LOCKOUT_CHECK = 8
+
+KMS_AUDIT_CONTEXT_VALUES = 1
+KMS_AUDIT_GO_ON_WHEN_FULL = 2
 
 KMS_OPEN_CREATE = 1
 KMS_OPEN_READ_ONLY = 2
@@ -52,6 +56,10 @@ KMS_MAX_CONTEXT_PAIRS = 2048
 KMS_MAX_DATA_KEYS = 65536
 KMS_MAX_RANDOM_SIZE = 65536
 KMS_MAX_DESCRIPTION_SIZE = 8192
+KMS_MAX_POLICY_SIZE = 32768
+KMS_MAX_PRINCIPAL = 256
+KMS_MAX_GRANT_NAME = 256
+KMS_MAX_GRANTS = 1000
 KMS_MAX_GRANT_TOKENS = 10
 KMS_MAX_TAGS = 50
 KMS_MAX_TAG_KEY = 128
@@ -60,9 +68,13 @@ KMS_MIN_DELETION_DAYS = 7
 KMS_MIN_DESTRUCTION_DAYS = 1
 KMS_MAX_WAITING_DAYS = 30
 KMS_ID_SIZE = 65
+KMS_GRANT_ID_SIZE = 65
+KMS_GRANT_TOKEN_SIZE = 129
 KMS_ALIAS_SIZE = 257
 KMS_REQUEST_ID_SIZE = 37
 KMS_LIST_MIN_TEXT = 65536
+KMS_EXCHANGE_MIN_CAPACITY = 131072
+KMS_EXCHANGE_MIN_HEADERS = 4096
 
 kms_status_t = c_int32
 kms_t_p = c_void_p  # kms_t is opaque
@@ -142,6 +154,11 @@ class kms_open_options_t(Structure):
         ("max_staleness_ms", c_uint32),
         ("timeout_ms", c_uint32),
         ("reserved", c_uint32),
+        ("audit_log", c_char_p),
+        ("audit_data", c_uint32),
+        ("audit_flags", c_uint32),
+        ("audit_max_kib", c_uint32),
+        ("max_cached_keys", c_uint32),
     ]
 
 
@@ -166,6 +183,8 @@ class kms_create_key_request_t(Structure):
         ("tags", POINTER(kms_tag_t)),
         ("tags_len", c_size_t),
         ("key_uuid", kms_bytes_t),
+        ("policy", c_char_p),
+        ("reserved1", c_size_t),
     ]
 
 
@@ -430,6 +449,123 @@ class kms_re_encrypt_request_t(Structure):
     ]
 
 
+class kms_principal_options_t(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("principal", c_char_p),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class kms_policy_request_t(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("key_id", c_char_p),
+        ("policy", c_char_p),
+        ("grant_tokens", POINTER(c_char_p)),
+        ("grant_tokens_len", c_size_t),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class kms_create_grant_request_t(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("key_id", c_char_p),
+        ("grantee_principal", c_char_p),
+        ("retiring_principal", c_char_p),
+        ("name", c_char_p),
+        ("context", POINTER(kms_context_entry_t)),
+        ("context_len", c_size_t),
+        ("operations", c_uint32),
+        ("constraint", c_uint32),
+        ("grant_tokens", POINTER(c_char_p)),
+        ("grant_tokens_len", c_size_t),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class kms_created_grant_t(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("grant_id", c_char * 65),
+        ("grant_token", c_char * 129),
+        ("reserved0", c_char * 6),
+    ]
+
+
+class kms_grant_info_t(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("grant_id", c_char * 65),
+        ("key_id", c_char * 65),
+        ("reserved0", c_char * 6),
+        ("reserved1", c_size_t),
+        ("created_at", c_int64),
+        ("operations", c_uint32),
+        ("constraint", c_uint32),
+        ("name", kms_span_t),
+        ("grantee_principal", kms_span_t),
+        ("retiring_principal", kms_span_t),
+        ("context", kms_span_t),
+    ]
+
+
+class kms_list_grants_request_t(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("key_id", c_char_p),
+        ("grant_id", c_char_p),
+        ("grantee_principal", c_char_p),
+        ("grant_tokens", POINTER(c_char_p)),
+        ("grant_tokens_len", c_size_t),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class kms_list_retirable_grants_request_t(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("retiring_principal", c_char_p),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class kms_grant_request_t(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("key_id", c_char_p),
+        ("grant_id", c_char_p),
+        ("grant_token", c_char_p),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class kms_verify_audit_log_request_t(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("path", c_char_p),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class kms_log_damage_info_t(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("reserved0", c_size_t),
+        ("file_number", c_uint64),
+        ("line", c_uint64),
+        ("problem", kms_span_t),
+    ]
+
+
 class kms_rekey_request_t(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -470,6 +606,32 @@ class kms_damage_info_t(Structure):
     ]
 
 
+class kms_exchange_request_t(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("method", c_char_p),
+        ("target", c_char_p),
+        ("headers", kms_bytes_t),
+        ("body", kms_bytes_t),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class kms_exchange_response_t(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("headers", kms_buffer_t),
+        ("body", kms_buffer_t),
+        ("http_status", c_int32),
+        ("grpc_status", c_int32),
+        ("status", kms_status_t),
+        ("detail", c_uint32),
+        ("request_id", c_char * 40),
+        ("message", c_char * 448),
+    ]
+
+
 class kms_stats_request_t(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -499,6 +661,8 @@ class kms_stats_t(Structure):
         ("reserved1", c_uint32),
         ("store_id", c_char * 37),
         ("reserved2", c_char * 3),
+        ("audit_records", c_uint64),
+        ("audit_records_lost", c_uint64),
     ]
 
 

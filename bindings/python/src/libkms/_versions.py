@@ -60,9 +60,11 @@ class VersionOperations:
         done = self._handle.call(lib.kms_describe_key_version, request, info)
         return version_info(info) if done else None
 
-    def list_key_versions(self, key_id: str, *, grant_tokens: Sequence[str] = ()) -> Iterator[VersionInfo]:
+    def list_key_versions(
+        self, key_id: str, *, grant_tokens: Sequence[str] = (), dry_run: bool = False
+    ) -> Iterator[VersionInfo]:
         """All versions of a key, by their numbers; read from the store page by page."""
-        request = key_request(key_id, None, grant_tokens)
+        request = key_request(key_id, None, grant_tokens, dry_run)
         return pages(self._handle, lib.kms_list_key_versions, request, kms_version_info_t, version_info)
 
     @overload

@@ -1,0 +1,205 @@
+//! A store with a million keys: how long it takes to open, to list, to use a key that is not in memory, and what a
+//! cached key costs. `make bench-scale`; an argument gives another number of keys, `scale FOLDER [KEYS]`.
+
+#![allow(unsafe_code)] // calls of C functions
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use kms::capi::constants::KMS_OPEN_CREATE;
+use kms::capi::keys::{kms_key_info_t, kms_list_keys, kms_list_keys_request_t};
+use kms::capi::types::{kms_buffer_t, kms_page_t};
+
+#[path = "../tests/support/handle.rs"]
+mod handle;
+#[path = "../tests/support/keys.rs"]
+mod keys;
+
+use handle::{Handle, Open, outcome, zeroed};
+
+const ROOT_KEY: [u8; 32] = [0x5a; 32];
+const BATCH: usize = 10_000;
+const SAMPLES: usize = 4000;
+const CACHED: u32 = 100_000;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let folder = PathBuf::from(arguments.next().expect("a folder for the store"));
+    let keys = arguments.next().map_or(1_000_000, |keys| keys.parse().expect("a number of keys"));
+    std::fs::create_dir_all(&folder).expect("the folder");
+    let file = folder.join(format!("keys-{keys}.db"));
+    build(&file, keys);
+    let size = std::fs::metadata(&file).expect("the store").len();
+    println!("{keys} keys, {} MiB", size >> 20);
+    warm(&file);
+    opening(&file);
+    listing(&file, keys);
+    cold_keys(&file, keys);
+    cached_keys(&file, keys);
+}
+
+fn open(file: &Path, max_cached_keys: u32) -> Handle {
+    let how = Open { root_key: &ROOT_KEY, flags: KMS_OPEN_CREATE, ..Open::default() };
+    let uri = format!("sqlite:{}", file.display());
+    Handle::open_with(&uri, how, |options| options.max_cached_keys = max_cached_keys).expect("the store")
+}
+
+fn key_id(number: usize) -> String {
+    format!("key-{number:07}")
+}
+
+/// Goes on where an earlier run was stopped.
+fn build(file: &Path, keys: usize) {
+    let kms = open(file, 0);
+    let made = (0..keys).step_by(BATCH).find(|number| kms.describe(&key_id(*number)).is_err());
+    let Some(first) = made else { return };
+    let start = Instant::now();
+    for number in (first..keys).step_by(BATCH) {
+        let ids: Vec<String> = (number..keys.min(number + BATCH)).map(key_id).collect();
+        // SAFETY: a live handle.
+        kms::test_hooks::create_keys(unsafe { &*kms.as_ptr() }, &ids).expect("keys");
+        progress(number + ids.len(), keys, start.elapsed());
+    }
+}
+
+/// Reads the file once, so that it is in the kernel's cache: what is measured is the library, not the disk.
+fn warm(file: &Path) {
+    let mut file = std::fs::File::open(file).expect("the store");
+    std::io::copy(&mut file, &mut std::io::sink()).expect("to read it");
+}
+
+/// A bar on a terminal, a line for every tenth elsewhere.
+fn progress(done: usize, all: usize, elapsed: Duration) {
+    const WIDTH: usize = 40;
+    let mut out = std::io::stderr();
+    let seconds = elapsed.as_secs();
+    if out.is_terminal() {
+        let full = done * WIDTH / all;
+        let bar = format!("{}{}", "#".repeat(full), " ".repeat(WIDTH - full));
+        let end = if done == all { "\n" } else { "" };
+        let _ = write!(out, "\r[{bar}] {done} of {all} keys, {seconds} s{end}");
+        let _ = out.flush();
+    } else if done * 10 / all != done.saturating_sub(BATCH) * 10 / all {
+        let _ = writeln!(out, "{done} of {all} keys, {seconds} s");
+    }
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
+    let start = Instant::now();
+    let value = work();
+    (start.elapsed(), value)
+}
+
+fn opening(file: &Path) {
+    let times: Vec<Duration> = (0..21).map(|_| timed(|| open(file, 0)).0).collect();
+    let slowest = times.iter().max().expect("times");
+    println!("open: {:.2?}, slowest {slowest:.2?} (target: below 50 ms)", median(times.clone()));
+}
+
+/// All keys, page by page.
+fn listing(file: &Path, keys: usize) {
+    const ITEMS: usize = 1000;
+    let kms = open(file, 0);
+    // SAFETY: structs of the C ABI.
+    let (mut page, request): (kms_page_t, kms_list_keys_request_t) = unsafe { (zeroed(), zeroed()) };
+    let request = kms_list_keys_request_t { struct_size: size_of_val(&request), ..request };
+    page.struct_size = size_of_val(&page);
+    let size = size_of::<kms_key_info_t>();
+    // SAFETY: a struct of the C ABI.
+    let mut items: Vec<kms_key_info_t> = (0..ITEMS).map(|_| unsafe { zeroed() }).collect();
+    items.iter_mut().for_each(|item| item.struct_size = size);
+    let mut texts = vec![0; 1 << 16];
+    let (mut listed, mut times) = (0, Vec::new());
+    loop {
+        let mut text = kms_buffer_t { data: texts.as_mut_ptr(), capacity: texts.len(), len: 0 };
+        let items = items.as_mut_ptr();
+        let call = || {
+            // SAFETY: ITEMS items and a text buffer of its capacity.
+            outcome(|error| unsafe {
+                kms_list_keys(kms.as_ptr(), &request, &mut page, items, size, ITEMS, &mut text, error)
+            })
+        };
+        let (time, answer) = timed(call);
+        answer.expect("a page");
+        listed += page.items_len;
+        times.push(time);
+        if page.more == 0 {
+            break;
+        }
+    }
+    assert_eq!(listed, keys, "not all keys were listed");
+    let (pages, sum): (usize, Duration) = (times.len(), times.iter().sum());
+    println!("list: {pages} pages of {ITEMS} keys in {sum:.2?}; a page {:.2?}", median(times));
+}
+
+/// Keys that are not in memory, beside what SQLite needs to read their rows.
+fn cold_keys(file: &Path, keys: usize) {
+    let kms = open(file, 0);
+    kms.data_key(&key_id(0)).expect("a first data key");
+    let step = keys / SAMPLES;
+    let use_key = |sample| timed(|| kms.data_key(&key_id(sample * step + 1)).expect("a data key")).0;
+    let cold = median((0..SAMPLES).map(use_key).collect());
+    assert!(kms.stats().key_loads >= SAMPLES as u64, "they were not cold");
+    let read = median(sqlite_reads(file));
+    let own = cold.saturating_sub(read);
+    println!(
+        "cold key: {cold:.2?}, of which SQLite's read {read:.2?}; the rest {own:.2?} (target: below 20 us)"
+    );
+}
+
+/// The library's own query for a key's rows, on a connection that is set as its own are.
+fn sqlite_reads(file: &Path) -> Vec<Duration> {
+    let connection = rusqlite::Connection::open(file).expect("the file");
+    connection.execute_batch("PRAGMA cache_size = -1024").expect("a setting");
+    let some = "SELECT id FROM row WHERE kind = 3 AND id >= randomblob(32) ORDER BY id LIMIT 1";
+    let mut some = connection.prepare(some).expect("a query");
+    let ids = (0..SAMPLES).filter_map(|_| some.query_row([], |row| row.get::<_, Vec<u8>>(0)).ok());
+    let ids: Vec<Vec<u8>> = ids.collect();
+    let family = "SELECT kind, id, owner, revision, sealed FROM row
+        WHERE owner = (SELECT owner FROM row WHERE kind = 3 AND id = ?1)
+        UNION ALL SELECT kind, id, owner, revision, sealed FROM row WHERE kind = 3 AND id = ?1";
+    let mut family = connection.prepare(family).expect("a query");
+    let mut read = |id: &Vec<u8>| {
+        let rows = family.query_map([id], |row| row.get::<_, Vec<u8>>(4)).expect("rows");
+        assert!(rows.map(|row| row.expect("a row").len()).sum::<usize>() > 100);
+    };
+    ids.iter().map(|id| timed(|| read(id)).0).collect()
+}
+
+/// Bytes of this process that are in memory.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("what the kernel says of this process");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+    let kibibytes = line.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok());
+    kibibytes.expect("a number") << 10
+}
+
+/// What memory grows by when CACHED keys are used, which all have room; and then 1000 at a time.
+fn cached_keys(file: &Path, keys: usize) {
+    for setting in [1000, CACHED * 2] {
+        let kms = open(file, setting);
+        // What the first calls need is no key's.
+        (0..100).for_each(|number| drop(kms.describe(&key_id(number)).expect("a key")));
+        let before = resident();
+        let used = keys.min(CACHED as usize);
+        for number in 100..used {
+            kms.describe(&key_id(number)).expect("a key");
+        }
+        let (grown, cached) = (resident().saturating_sub(before), kms.stats().keys_cached);
+        assert!(cached <= u64::from(setting));
+        print!(
+            "cache: at most {setting} keys: {cached} of {used} used keys cached, {} KiB more",
+            grown >> 10
+        );
+        match setting {
+            1000 => println!(),
+            _ => println!("; {} bytes each (target: below 1024)", grown / cached),
+        }
+    }
+}
