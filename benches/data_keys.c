@@ -27,9 +27,9 @@
 #define PAYLOAD 1024 /* bytes for kms_encrypt */
 
 #define STATEMENT(principal, condition)                                                            \
-  "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":"         \
-  "\"000000000000\"},\"Action\":\"kms:*\",\"Resource\":\"*\"},{\"Effect\":\"Allow\","                \
-  "\"Principal\":{\"AWS\":\"" principal "\"},\"Action\":\"kms:GenerateDataKey\",\"Resource\":"       \
+  "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":"       \
+  "\"000000000000\"},\"Action\":\"kms:*\",\"Resource\":\"*\"},{\"Effect\":\"Allow\","              \
+  "\"Principal\":{\"AWS\":\"" principal "\"},\"Action\":\"kms:GenerateDataKey\",\"Resource\":"     \
   "\"*\"" condition "}]}"
 #define TENANT "tenant-7"
 #define IF_TENANT ",\"Condition\":{\"StringEquals\":{\"kms:EncryptionContext:tenant\":\"7\"}}"

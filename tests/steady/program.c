@@ -1,6 +1,6 @@
-/* Makes many calls of one kind between two marks on its standard output, "begin" and "end", and then
- * says how many allocations were made in between: its malloc and its like are the ones that the
- * library gets, too. */
+/* Makes many calls of one kind between two marks on its standard output, "begin" and "end", and
+ * then says how many allocations were made in between: its malloc and its like are the ones that
+ * the library gets, too. */
 #include <kms.h>
 
 #include <pthread.h>
@@ -53,8 +53,9 @@ void free(void *memory) {
   __libc_free(memory);
 }
 
-static const kms_context_entry_t context[] = {{"tenant", "7"}, {"purpose", "orders"}, {"a", "1"},
-                                              {"b", "2"},      {"c", "3"},            {"d", "4"},
+static const kms_context_entry_t context[] = {{"tenant", "7"}, {"purpose", "orders"},
+                                              {"a", "1"},      {"b", "2"},
+                                              {"c", "3"},      {"d", "4"},
                                               {"e", "5"},      {"f", "6"}};
 static kms_t *kms;
 static char key_id[KMS_ID_SIZE];
@@ -163,8 +164,8 @@ static const struct {
   void (*run)(int);
   size_t pairs;
 } kinds[] = {
-    {"generate", generate, 2}, {"many", generate_many, 2}, {"decrypt", decrypt, 2},
-    {"threads", run_started, 2}, {"encrypt", encrypt, 2},  {"wide", generate, 8},
+    {"generate", generate, 2},   {"many", generate_many, 2}, {"decrypt", decrypt, 2},
+    {"threads", run_started, 2}, {"encrypt", encrypt, 2},    {"wide", generate, 8},
 };
 
 int main(int argc, char **argv) {
