@@ -41,7 +41,6 @@ fn open(store: &str, flags: u32) -> Kms {
         timeout_ms: 0,
         max_cached_keys: 0,
         audit: None,
-        max_cached_keys: 0,
     };
     Kms::open(&options).expect("the store")
 }
