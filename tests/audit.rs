@@ -197,6 +197,19 @@ fn verify_other(world: &World) -> Vec<String> {
 }
 
 #[test]
+fn the_line_that_was_changed_is_named() {
+    let world = busy();
+    world.records();
+    let whole = fs::read_to_string(world.log()).expect("the log");
+    fs::write(world.log(), whole.replacen("kms:CreateGrant", "kms:CreateGranu", 1)).expect("written");
+    assert_eq!(verify_other(&world), ["0:3: the line was changed"]);
+    // By the handle that writes the log, too, which cannot do so any more.
+    world.kms.describe_key(&key("k")).expect("described");
+    fs::write(world.log(), &whole[..whole.len() / 2]).expect("written");
+    assert!(world.damages().iter().any(|damage| damage.contains("cut off")));
+}
+
+#[test]
 fn left_out_moved_doubled_and_cut_off_records_are_found() {
     let world = busy();
     world.records();

@@ -109,12 +109,12 @@ func TestEditsOfAnAuditLogAreFound(t *testing.T) {
 	if found := damages(log); found != nil {
 		t.Errorf("a whole log: %+v", found)
 	}
-	// A damage is told at the line that does not follow the one before it.
+	// A change is told at its line, another damage at the line that does not follow the one before it.
 	for what, c := range map[string]struct {
 		line uint64
 		text [][]byte
 	}{
-		"a changed name":    {3, [][]byte{lines[0], bytes.Replace(lines[1], []byte("root"), []byte("boot"), 1), lines[2], lines[3]}},
+		"a changed name":    {2, [][]byte{lines[0], bytes.Replace(lines[1], []byte("root"), []byte("boot"), 1), lines[2], lines[3]}},
 		"a line left out":   {2, [][]byte{lines[0], lines[2], lines[3]}},
 		"two lines swapped": {2, [][]byte{lines[0], lines[2], lines[1], lines[3]}},
 		"the tail cut off":  {0, lines[:3]},

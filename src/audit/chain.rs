@@ -13,6 +13,9 @@ pub type Hash = [u8; 32];
 /// Authenticates with the store's key for the audit log.
 pub type Mac<'a> = &'a dyn Fn(&[&[u8]]) -> Hash;
 
+/// What is wrong with a line whose `previous` is not the line before.
+pub const NOT_NEXT: &str = "does not follow the line before it: one of them was changed";
+
 const MAC_MEMBER: &str = ",\"mac\":\"";
 
 /// Where the chain stands: after line `seq`, which has this hash.
@@ -71,7 +74,7 @@ impl Link {
             return Err(format!("has number {}, expected {}", start.seq, self.seq + 1));
         }
         if start.previous != hex::encode(&self.hash) {
-            return Err("does not follow the line before it: one of them was changed".into());
+            return Err(NOT_NEXT.into());
         }
         let link = Link { seq: start.seq, hash: kdf::sha256(&[line.as_bytes()]) };
         Ok((link, bool::from(found.ct_eq(&line_mac(content, mac)))))

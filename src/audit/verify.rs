@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::Path;
 
-use super::chain::{Hash, Head, Link, Mac};
+use super::chain::{Hash, Head, Link, Mac, NOT_NEXT};
 use super::file::{START, head_path, log_error, read_head, segment_path};
 use crate::crypto::hex;
 use crate::error::{Error, Result};
@@ -76,7 +76,7 @@ pub fn step(path: &Path, mac: Mac<'_>, from: Position) -> Result<(Vec<LogDamage>
         }
         Err(error) => return Err(error),
     };
-    let mut walk = Walk { mac, head, at: from, damages: Vec::new() };
+    let mut walk = Walk { mac, head, at: from, unsigned: None, damages: Vec::new() };
     let ended = walk.file(path)?;
     if !ended {
         return Ok((walk.damages, Some(walk.at)));
@@ -93,6 +93,8 @@ struct Walk<'a> {
     mac: Mac<'a>,
     head: Head,
     at: Position,
+    /// The last line, if its MAC is not of this root key: it is an older one's, or the line was changed.
+    unsigned: Option<u64>,
     damages: Vec<LogDamage>,
 }
 
@@ -147,13 +149,19 @@ impl Walk<'_> {
         match outcome {
             Ok((link, is_ours)) => {
                 self.at.link = link;
+                self.unsigned = (!is_ours).then_some(number);
                 // The head vouches for what leads to it, also for lines from before a new root key.
                 if link.seq > self.head.link.seq && !is_ours {
                     self.note(number, "the line was not written by this store");
                 }
             }
             Err(problem) => {
-                self.note(number, format!("the line {problem}"));
+                match self.unsigned.take() {
+                    Some(changed) if problem == NOT_NEXT && changed + 1 == number => {
+                        self.note(changed, "the line was changed");
+                    }
+                    _ => self.note(number, format!("the line {problem}")),
+                }
                 // What comes after is measured against what is here, so that one damage is told once.
                 self.at.link = self.at.link.after(bytes);
             }

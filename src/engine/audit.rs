@@ -215,13 +215,23 @@ impl Kms {
                 (Position::from_text(from).ok_or_else(wrong)?, skip.parse().map_err(|_| wrong())?)
             }
         };
-        self.on_store(Action::VerifyAuditLog, flags, |live| {
-            // What this handle has done until now belongs to the log.
-            live.flush_audit()?;
+        let live = self.live()?;
+        let call = Call::new(&self.caller, Action::VerifyAuditLog, None);
+        let outcome = call.require_root().and_then(|()| {
+            if flags & flag::DRY_RUN != 0 {
+                return Err(Error::DryRunOk);
+            }
+            // What this handle has done until now belongs to the log. A damaged log takes nothing more: the
+            // verification tells why.
+            match live.flush_audit() {
+                Ok(()) | Err(Error::CorruptStore(_)) => {}
+                Err(error) => return Err(error),
+            }
             let mac = |parts: &[&[u8]]| live.keyring.store().audit_mac(parts);
             let (damages, next) = audit::verify_step(Path::new(path), &mac, from)?;
             Ok(page_of_step(damages, skip, capacity, &from.to_text(), next.map(Position::to_text)))
-        })
+        });
+        live.finish(&call, outcome)
     }
 }
 

@@ -96,9 +96,9 @@ def test_edits_are_found(store: Store, log: Path) -> None:
     whole = log.read_bytes()
     lines = whole.splitlines(keepends=True)
     assert len(lines) > 3
-    # A damage is told at the line that does not follow the one before it.
+    # A change is told at its line, another damage at the line that does not follow the one before it.
     edits = {
-        "a flipped bit": (3, lines[0] + lines[1].replace(b"KMS_", b"KMS^", 1) + b"".join(lines[2:])),
+        "a flipped bit": (2, lines[0] + lines[1].replace(b"KMS_", b"KMS^", 1) + b"".join(lines[2:])),
         "a line left out": (2, lines[0] + b"".join(lines[2:])),
         "two lines swapped": (2, lines[0] + lines[2] + lines[1] + b"".join(lines[3:])),
         "the tail cut off": (0, b"".join(lines[:-1])),
