@@ -195,6 +195,17 @@ fn a_decision_is_explained() {
     assert_eq!(ran, expected);
     denied(check("mallory", &["--action", "Decrypt"]), "statement 4 of the policy denies it");
 
+    // The alias that the key is named by counts, in an ARN, too.
+    let by_alias =
+        POLICY.replace("kms:EncryptionContext:tenant", "kms:RequestAlias").replace("\"7\"", "\"alias/one\"");
+    tool.write("alias.json", by_alias.as_bytes());
+    let of_alias =
+        ["policy", "check", "--for", "tenant", "--action", "GenerateDataKey", "--file", "alias.json"];
+    for key in ["alias/one", "arn:aws:kms:local:000000000000:alias/one"] {
+        tool.run(&[of_alias.as_slice(), &[key]].concat()).ok();
+    }
+    assert_eq!(tool.run(&[of_alias.as_slice(), &["one"]].concat()).code, 73);
+
     // A policy that is not put yet.
     tool.write("draft.json", POLICY.replace("\"clerk\"", "\"tenant\"").as_bytes());
     let disable = ["--action", "DisableKey"];

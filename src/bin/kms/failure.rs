@@ -135,6 +135,7 @@ fn message(error: &Error) -> String {
     let text = ["request.", "options."].iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(&text);
     text.replace("KMS_OPEN_READ_ONLY opens", "--read-only opens")
         .replace("the store is damaged: the audit log", "the audit log")
+        .replace("store: the audit log", "the audit log")
         .replace("KMS_BYPASS_POLICY_LOCKOUT_CHECK", "--bypass-lockout-check")
 }
 

@@ -131,7 +131,8 @@ impl Check {
             self.context.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         let circumstances = Circumstances {
             context: &context,
-            request_alias: Some(self.key.key_id.as_str()).filter(|name| name.starts_with("alias/")),
+            // Of an ARN, too.
+            request_alias: self.key.key_id.rsplit(':').next().filter(|name| name.starts_with("alias/")),
             now: Some(unix_seconds()),
             ..Circumstances::NONE
         };
