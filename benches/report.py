@@ -1,5 +1,5 @@
-"""Runs benches/data_keys, and writes what it measured to docs/performance.md (the tables between its two marks) and to
-docs/performance.svg."""
+"""Runs benches/data_keys, and writes what it measured to docs/performance.md (the tables between two of its headings) and
+to docs/performance.svg."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 
 DOCS = Path(__file__).parent.parent / "docs"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+BEGIN, END = "### Measured\n", "### On what\n"
 # Calls whose instructions are counted, as benches/data_keys.c names them, and how often they are made: what setting up
 # takes is in both numbers.
 HOT = {"generate": "kms_generate_data_key", "batch": "kms_generate_data_keys, each of 1,000", "decrypt": "kms_decrypt"}
@@ -81,7 +81,7 @@ def main() -> None:
     page = DOCS / "performance.md"
     before, rest = page.read_text().split(BEGIN)
     after = rest.split(END)[1]
-    page.write_text(f"{before}{BEGIN}\n{table(measured, counted)}\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n{table(measured, counted)}\n\n{END}{after}")
     (DOCS / "performance.svg").write_text(plot(measured))
 
 
