@@ -71,8 +71,8 @@ fn open(flags: u32) -> handle::Outcome<Handle> {
 
 fn generate(handle: &Handle) -> handle::Outcome<DataKey> {
     let data_key = handle.generate("limits", 32, Bound::Nothing)?;
-    let opened = handle.decrypt(Decrypt::new(&data_key.ciphertext, Bound::Nothing));
-    assert_eq!(opened.as_ref(), Ok(&data_key.plaintext));
+    let opened = handle.decrypt(Decrypt::new(&data_key.ciphertext, Bound::Nothing))?;
+    assert_eq!(opened, data_key.plaintext);
     Ok(data_key)
 }
 
