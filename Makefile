@@ -12,7 +12,7 @@ RELEASE := $(TARGET)/release
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 SONAME := libkms.so.0
 
-.PHONY: all build cli prefix demo test test-long bench bench-scale header install setup fmt lint clean
+.PHONY: all build cli prefix demo test test-long fuzz bench bench-scale header install setup fmt lint clean
 .NOTPARALLEL:
 
 all: build
@@ -47,6 +47,10 @@ test:
 # hundreds of forks beside busy threads, ...
 test-long:
 	$(CARGO) test --features test-hooks,cli --no-fail-fast -- --ignored --nocapture --test-threads=1
+
+# Every parser that input from outside reaches, a minute each (scripts/fuzz.sh SECONDS for longer).
+fuzz:
+	@scripts/fuzz.sh 60
 
 # What a data key costs, against other libraries' cryptography in the same run; rewrites the figures of docs/performance.md.
 # benches/rivals is a crate of its own, built once.
