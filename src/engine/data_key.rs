@@ -1,10 +1,11 @@
 //! GenerateDataKey, one and many, and random bytes.
 
-use super::call::{Call, TokenKey};
+use super::call::Call;
 use super::lane::{Lane, Message, Sealer};
 use super::request::{
     self, ColumnOutput, DataKeyLength, DataKeyRequest, Output, Served, VersionChoice, flag,
 };
+use super::tokens::TokenKey;
 use super::{Kms, Live, rotation, states};
 use crate::access::Action;
 use crate::crypto::secret::{self, Material};
@@ -150,9 +151,9 @@ impl Live {
         self.see_tokens(call, &[TokenKey::Named(checked.name)])?;
         let mut guard = self.lanes.take()?;
         let (lane, epoch) = self.ready(guard.lane()?, checked.name, checked.choice, now_ms)?;
-        let Lane { keys, decisions, sealer, aad, done, uses } = lane;
+        let Lane { keys, decisions, sealer, aad, done, uses, .. } = lane;
         let key = keys.by_name(&self.keyring, checked.name, epoch)?;
-        let grant = decisions.permit(call, key, epoch)?;
+        let grant = decisions.permit(call, &self.keyring, key, epoch)?;
         self.note_key(call, key, grant);
         if checked.length.by_hsm {
             return Err(Error::InvalidKeyUsage(

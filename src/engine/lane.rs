@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::call::Decisions;
+use super::tokens::TokenMemos;
 use super::usage::{Ledger, Uses};
 use crate::crypto::blob::{self, HEADER_SIZE};
 use crate::crypto::gcm::{Gcm, IV_SIZE};
@@ -187,6 +188,7 @@ impl Drop for LaneGuard<'_> {
 pub struct Lane {
     pub keys: KeyMemos,
     pub decisions: Decisions,
+    pub tokens: TokenMemos,
     pub sealer: Sealer,
     /// AAD being built; holds nothing secret.
     pub aad: Vec<u8>,
@@ -199,6 +201,7 @@ impl Lane {
         Ok(Lane {
             keys: KeyMemos::new(),
             decisions: Decisions::new(),
+            tokens: TokenMemos::new(),
             sealer: Sealer::new(require_lock, system_rng)?,
             aad: Vec::new(),
             done: Counts::default(),

@@ -18,6 +18,7 @@ mod policies;
 mod request;
 mod rotation;
 mod states;
+mod tokens;
 mod usage;
 mod versions;
 

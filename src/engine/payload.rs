@@ -2,11 +2,12 @@
 
 use subtle::ConstantTimeEq;
 
-use super::call::{Call, TokenKey};
+use super::call::Call;
 use super::lane::{KeyMemos, Lane};
 use super::request::{
     self, DecryptRequest, EncryptRequest, Output, ReEncryptRequest, Served, VersionChoice, flag,
 };
+use super::tokens::TokenKey;
 use super::{Kms, Live, states};
 use crate::access::Action;
 use crate::crypto::blob::{self, Blob};
@@ -107,9 +108,9 @@ impl Live {
         let now_ms = monotonic_ms();
         let mut guard = self.lanes.take()?;
         let (lane, epoch) = self.ready(guard.lane()?, name, choice, now_ms)?;
-        let Lane { keys, decisions, sealer, aad, done, uses } = lane;
+        let Lane { keys, decisions, sealer, aad, done, uses, .. } = lane;
         let key = keys.by_name(&self.keyring, name, epoch)?;
-        let grant = decisions.permit(call, key, epoch)?;
+        let grant = decisions.permit(call, &self.keyring, key, epoch)?;
         self.note_key(call, key, grant);
         let (version, material) = states::to_seal(key, choice)?;
         sealer.wake(now_ms)?;
@@ -150,9 +151,9 @@ impl Live {
         let now_ms = monotonic_ms();
         let epoch = self.keyring.epoch(now_ms)?;
         let mut guard = self.lanes.take()?;
-        let Lane { keys, decisions, sealer, aad, done, uses } = guard.lane()?;
+        let Lane { keys, decisions, sealer, aad, done, uses, .. } = guard.lane()?;
         let key = self.key_to_open(keys, name, blob, epoch)?;
-        let grant = decisions.permit(call, key, epoch)?;
+        let grant = decisions.permit(call, &self.keyring, key, epoch)?;
         self.note_key(call, key, grant);
         if key.uuid != blob.header.key_uuid {
             return Err(Error::IncorrectKey("request.key_id".into()));
