@@ -1,5 +1,6 @@
 //! A store with a million keys: how long it takes to open, to list, to use a key that is not in memory, and what a
-//! cached key costs. `make bench-scale`; an argument gives another number of keys, `scale FOLDER [KEYS]`.
+//! cached key costs; and a key with 100,000 grants. `make bench-scale`; arguments give other numbers, of which 0 leaves
+//! out what it is about: `scale FOLDER [KEYS [GRANTS]]`.
 
 #![allow(unsafe_code)] // calls of C functions
 
@@ -11,6 +12,10 @@ use kms::capi::constants::KMS_OPEN_CREATE;
 use kms::capi::keys::{kms_key_info_t, kms_list_keys, kms_list_keys_request_t};
 use kms::capi::types::{kms_buffer_t, kms_page_t};
 
+#[path = "../tests/support/grants.rs"]
+mod grant_calls;
+#[path = "scale/grants.rs"]
+mod grants;
 #[path = "../tests/support/handle.rs"]
 mod handle;
 #[path = "../tests/support/keys.rs"]
@@ -27,7 +32,17 @@ fn main() {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     let folder = PathBuf::from(arguments.next().expect("a folder for the store"));
     let keys = arguments.next().map_or(1_000_000, |keys| keys.parse().expect("a number of keys"));
+    let grants = arguments.next().map_or(100_000, |grants| grants.parse().expect("a number of grants"));
     std::fs::create_dir_all(&folder).expect("the folder");
+    if keys > 0 {
+        measure_keys(&folder, keys);
+    }
+    if grants > 0 {
+        grants::measure(&folder, grants);
+    }
+}
+
+fn measure_keys(folder: &Path, keys: usize) {
     let file = folder.join(format!("keys-{keys}.db"));
     build(&file, keys);
     let size = std::fs::metadata(&file).expect("the store").len();
@@ -59,7 +74,7 @@ fn build(file: &Path, keys: usize) {
         let ids: Vec<String> = (number..keys.min(number + BATCH)).map(key_id).collect();
         // SAFETY: a live handle.
         kms::test_hooks::create_keys(unsafe { &*kms.as_ptr() }, &ids).expect("keys");
-        progress(number + ids.len(), keys, start.elapsed());
+        progress(number + ids.len(), keys, BATCH, "keys", start.elapsed());
     }
 }
 
@@ -70,7 +85,7 @@ fn warm(file: &Path) {
 }
 
 /// A bar on a terminal, a line for every tenth elsewhere.
-fn progress(done: usize, all: usize, elapsed: Duration) {
+fn progress(done: usize, all: usize, step: usize, what: &str, elapsed: Duration) {
     const WIDTH: usize = 40;
     let mut out = std::io::stderr();
     let seconds = elapsed.as_secs();
@@ -78,10 +93,10 @@ fn progress(done: usize, all: usize, elapsed: Duration) {
         let full = done * WIDTH / all;
         let bar = format!("{}{}", "#".repeat(full), " ".repeat(WIDTH - full));
         let end = if done == all { "\n" } else { "" };
-        let _ = write!(out, "\r[{bar}] {done} of {all} keys, {seconds} s{end}");
+        let _ = write!(out, "\r[{bar}] {done} of {all} {what}, {seconds} s{end}");
         let _ = out.flush();
-    } else if done * 10 / all != done.saturating_sub(BATCH) * 10 / all {
-        let _ = writeln!(out, "{done} of {all} keys, {seconds} s");
+    } else if done * 10 / all != done.saturating_sub(step) * 10 / all {
+        let _ = writeln!(out, "{done} of {all} {what}, {seconds} s");
     }
 }
 
