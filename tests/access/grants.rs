@@ -236,6 +236,12 @@ fn grants_and_policies_are_verified_and_resealed_with_the_store() {
     world
         .put("k", &with_root(r#"{"Effect":"Deny","Principal":{"AWS":"x"},"Action":"kms:*","Resource":"*"}"#));
     let token = world.kms.create_grant(&grant("k", "tenant", GENERATE)).expect("a grant").token;
+    let named = || {
+        let mut request = grant("k", "worker", DECRYPT);
+        request.name = Some("job");
+        world.kms.create_grant(&request).expect("a grant")
+    };
+    let before = named();
     assert!(world.kms.verify("", 100, 0).expect("a verification").items.is_empty());
     world.kms.rekey(&kms::root::RootKeySource::Raw(&[2; 32]), 0).expect("a new root key");
     assert!(world.kms.verify("", 100, 0).expect("a verification").items.is_empty());
@@ -245,6 +251,9 @@ fn grants_and_policies_are_verified_and_resealed_with_the_store() {
         Err(Status::InvalidGrantToken),
         "tokens end with the root key"
     );
+    let after = named();
+    assert_eq!(after.info.grant, before.info.grant, "the same name and content give the same grant");
+    assert_ne!(after.token, before.token);
     generate(&tenant, "k", &[], &[]).expect("the grant lives on");
 }
 
