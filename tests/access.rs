@@ -1,5 +1,7 @@
 //! Who may: actions, key policies and their conditions, principals, grants and tokens, through the engine.
 
+#[path = "access/documentation.rs"]
+mod documentation;
 #[path = "access/grants.rs"]
 mod grants;
 #[path = "access/handles.rs"]

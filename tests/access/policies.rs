@@ -92,6 +92,11 @@ fn what_cannot_be_evaluated_is_refused_and_says_why() {
             "twice",
         ),
         (format!("{}{}", document(&format!("[{}]", statement(""))), " ".repeat(32768)), "bytes"),
+        // Too deep: where a value is expected, in what is unknown, and in brackets alone.
+        (one(&format!(r#""Condition":{}1{}"#, r#"{"Bool":"#.repeat(3000), "}".repeat(3000))), "line 1 column"),
+        (one(&format!(r#""Action":{}{}"#, "[".repeat(10_000), "]".repeat(10_000))), "line 1 column"),
+        ("[".repeat(32768), "line 1 column"),
+        (r#"{"Statement":"#.repeat(2500), "line 1 column"),
     ] {
         let error = compile(&text).err().unwrap_or_else(|| panic!("accepted: {text}"));
         assert!(error.starts_with("request.policy: ") && error.contains(why), "{text}: {error}");
