@@ -8,6 +8,8 @@ mod grants;
 mod handles;
 #[path = "access/policies.rs"]
 mod policies;
+#[path = "access/tenants.rs"]
+mod tenants;
 #[path = "access/world.rs"]
 mod world;
 
