@@ -1,5 +1,7 @@
 //! Who may: actions, key policies and their conditions, principals, grants and tokens, through the engine.
 
+#[path = "access/documentation.rs"]
+mod documentation;
 #[path = "access/granted.rs"]
 mod granted;
 #[path = "access/grants.rs"]
@@ -8,6 +10,8 @@ mod grants;
 mod handles;
 #[path = "access/policies.rs"]
 mod policies;
+#[path = "access/tenants.rs"]
+mod tenants;
 #[path = "access/world.rs"]
 mod world;
 

@@ -34,15 +34,19 @@ fn open(folder: &tempfile::TempDir, name: &str, root_key: &[u8; 32]) -> Kms {
 }
 
 /// A third of the grants are one principal's, each for a context of its own; the others have a grantee each.
+fn is_of_the_service(number: usize) -> bool {
+    number.is_multiple_of(3)
+}
+
 fn grantee(number: usize) -> String {
-    if number % 3 == 0 { "service".into() } else { format!("tenant-{number}") }
+    if is_of_the_service(number) { "service".into() } else { format!("tenant-{number}") }
 }
 
 fn create(kms: &Kms, number: usize) -> (String, String) {
     let (grantee, text) = (grantee(number), number.to_string());
     let mut request = grant("many", &grantee, GENERATE);
     request.retiring = Some("janitor");
-    if number % 3 == 0 {
+    if is_of_the_service(number) {
         (request.constraint, request.context) = (1, context(&[("app", "x"), ("tenant", &text)]));
     }
     let created = kms.create_grant(&request).expect("a grant");
@@ -54,7 +58,7 @@ fn decide(kms: &Kms, number: usize, token: &[&str]) -> Result<(), Status> {
     let principal = kms.as_principal(&grantee(number), 0).expect("a handle");
     let text = number.to_string();
     let pairs = [("app", "x"), ("tenant", text.as_str())];
-    let pairs = if number % 3 == 0 { &pairs[..] } else { &[] };
+    let pairs = if is_of_the_service(number) { &pairs[..] } else { &[] };
     generate(&principal, "many", pairs, token).map(drop)
 }
 

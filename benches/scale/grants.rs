@@ -33,7 +33,7 @@ pub fn measure(folder: &Path, grants: usize) {
 }
 
 fn grantee(number: usize) -> String {
-    if number % 3 == 0 { SERVICE.into() } else { format!("tenant-{number}") }
+    if number.is_multiple_of(3) { SERVICE.into() } else { format!("tenant-{number}") }
 }
 
 /// Goes on where an earlier run was stopped.
@@ -48,7 +48,7 @@ fn build(file: &Path, grants: usize) {
     let mut times = Vec::new();
     for number in made..grants {
         let text = number.to_string();
-        let pair = (number % 3 == 0).then_some(("tenant", text.as_str()));
+        let pair = (number.is_multiple_of(3)).then_some(("tenant", text.as_str()));
         let create = || kms.create_grant_for(KEYS[1], &grantee(number), pair).expect("a grant");
         times.push(timed(create).0);
         if number % 1000 == 999 {

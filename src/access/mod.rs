@@ -132,10 +132,7 @@ pub struct Verdict {
 impl Rules<'_> {
     /// Looks for grants only where the policy leaves anything to them.
     pub fn judge(&self, question: &Question<'_>) -> Result<Verdict> {
-        let (allowed, denied) = match self.policy {
-            Some(policy) => policy.judge(question),
-            None => (question.principal.is_root().into(), Truth::False),
-        };
+        let (allowed, denied) = self.by_policy(question);
         let is_decided = allowed == Truth::True || denied == Truth::True;
         let granted = if is_decided || question.action.grant_operation().is_none() {
             None
@@ -144,5 +141,21 @@ impl Rules<'_> {
         };
         let (granted, grant) = granted.map_or((Truth::False, None), |granted| granted.allows(question));
         Ok(Verdict { allowed: allowed.or(granted).and(denied.not()), grant })
+    }
+
+    /// Whether a grant may be retired by who asks: by leave of the policy, or of this grant itself. A grant that allows
+    /// RetireGrant says nothing of other grants (AWS: RetireGrant).
+    pub fn may_retire(&self, question: &Question<'_>, grant: Option<&Grant>) -> bool {
+        let (allowed, denied) = self.by_policy(question);
+        let by_itself = grant.is_some_and(|grant| grant.may_be_retired_by(question.principal.name()));
+        denied == Truth::False && (allowed == Truth::True || by_itself)
+    }
+
+    /// Whether the policy allows, and whether it denies.
+    fn by_policy(&self, question: &Question<'_>) -> (Truth, Truth) {
+        match self.policy {
+            Some(policy) => policy.judge(question),
+            None => (question.principal.is_root().into(), Truth::False),
+        }
     }
 }

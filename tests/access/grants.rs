@@ -192,7 +192,12 @@ fn grants_end() {
     assert_eq!(retire_by_token(&world.kms, &token), Status::InvalidGrantToken);
     let (_, token) = create(None, GENERATE | RETIRE_GRANT);
     assert_eq!(retire_by_token(&tenant, &token), Status::Ok, "by the grantee, whom it allows");
-    let (id, _) = create(None, GENERATE);
+    let (other, _) = create(None, GENERATE | RETIRE_GRANT);
+    let (id, token) = create(None, GENERATE);
+    assert_eq!(retire_by_token(&tenant, &token), Status::AccessDenied, "another grant's RetireGrant");
+    world.put("k", &with_root(r#"{"Effect":"Deny","Principal":"*","Action":"kms:RetireGrant","Resource":"*","Condition":{"StringEquals":{"aws:PrincipalArn":"tenant"}}}"#));
+    let other = GrantReference::Id { key_id: "k", grant_id: &other };
+    assert_eq!(status(tenant.retire_grant(&other, 0)), Status::AccessDenied, "a deny wins");
     assert_eq!(status(tenant.revoke_grant("k", &id, 0)), Status::AccessDenied);
     assert_eq!(status(world.kms.revoke_grant("k", &id, 0)), Status::Ok);
     assert_eq!(status(world.kms.revoke_grant("k", &id, 0)), Status::NotFound);
@@ -286,6 +291,46 @@ fn a_key_has_at_most_so_many_grants() {
     assert_eq!(status(kms.create_grant(&grant("k", "tenant", GENERATE))), Status::LimitExceeded);
     kms.revoke_grant("k", &last, 0).expect("revoked");
     assert_eq!(status(kms.create_grant(&grant("k", "tenant", GENERATE))), Status::Ok);
+}
+
+/// More grants than may be remembered at once: they are read again, and decide as before.
+#[test]
+fn grants_that_have_no_place_in_memory_decide_all_the_same() {
+    let world = World::new();
+    world.key("k");
+    let values: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+    for (number, value) in values.iter().enumerate() {
+        let grantee = ["service", "another", "third"][number % 3];
+        let mut request = grant("k", grantee, GENERATE);
+        (request.constraint, request.context) = (2, context(&[("tenant", value.as_str())]));
+        world.kms.create_grant(&request).expect("a grant");
+    }
+    let store = format!("sqlite:{}", world.folder.path().join("keys.db").display());
+    for max_cached_keys in [1, 2, 100] {
+        let options = OpenOptions {
+            store: &store,
+            root: kms::root::RootKeySource::Raw(&[1; 32]),
+            account_id: None,
+            region: None,
+            flags: 0,
+            max_staleness_ms: 0,
+            timeout_ms: 0,
+            max_cached_keys,
+            audit: None,
+        };
+        let small = Kms::open(&options).expect("the store");
+        let principals = ["service", "another", "third"].map(|name| small.as_principal(name, 0).expect("it"));
+        for (number, value) in values.iter().enumerate() {
+            for (index, principal) in principals.iter().enumerate() {
+                let found = generate(principal, "k", &[("tenant", value)], &[]).map(drop);
+                let expected = if number % 3 == index { Ok(()) } else { Err(Status::AccessDenied) };
+                assert_eq!(
+                    found, expected,
+                    "{value} for the principal {index}, {max_cached_keys} keys cached"
+                );
+            }
+        }
+    }
 }
 
 /// The ids of a page of a key's grants, and the marker of the next one.
