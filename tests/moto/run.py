@@ -1,7 +1,7 @@
 """Another project's tests of a KMS, over the AWS dialect: those of moto, as its source distribution has them.
 
-They run against boto3 with libkms attached, in this process, unchanged but for the values in `ADAPTED`, which AWS itself
-would refuse. What is expected to differ is in differences.py, with the reason; everything else must pass.
+They run against boto3 with libkms attached, in one process, unchanged but for the values in `ADAPTED`, which AWS
+itself would refuse. What is expected to differ is in differences.py, with the reason; everything else must pass.
 
     python tests/moto/run.py FOLDER    # where scripts/setup.sh has unpacked moto's tests
 """
@@ -46,9 +46,8 @@ def main() -> int:
             "TEST_SERVER_MODE": "true",  # moto's tests then leave the clock alone
         }
         options = ["-q", "-p", "differences", "-p", "no:cacheprovider", "--rootdir", folder, "--tb", "short"]
-        return subprocess.run(
-            [sys.executable, "-m", "pytest", *options, package], env=environment, cwd=folder
-        ).returncode
+        command = [sys.executable, "-m", "pytest", *options, str(package)]
+        return subprocess.run(command, env=environment, cwd=folder).returncode
 
 
 sys.exit(main())
