@@ -120,7 +120,7 @@ def of_model(shape: Any, value: Any) -> bool:
         known = isinstance(value, dict) and all(
             name in shape.members and of_model(shape.members[name], member) for name, member in value.items()
         )
-        return known and all(name in value for name in shape.required_members)
+        return known and set(shape.required_members) <= set(value)
     if shape.type_name == "list":
         return isinstance(value, list) and all(of_model(shape.member, member) for member in value)
     if shape.type_name == "map":
