@@ -126,7 +126,7 @@ def of_model(shape: Any, value: Any) -> bool:
     if shape.type_name == "map":
         return isinstance(value, dict) and all(of_model(shape.value, member) for member in value.values())
     if shape.type_name == "blob":
-        return base64.b64encode(base64.b64decode(value)).decode() == value
+        return base64.b64encode(base64.b64decode(value)) == str(value).encode()
     kinds: dict[str, type] = {"string": str, "boolean": bool, "integer": int, "timestamp": int}
     in_set = not getattr(shape, "enum", None) or value in shape.enum
     return isinstance(value, kinds[shape.type_name]) and bool(in_set)
