@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::shared::output::Outputs;
 use super::shared::params::{Length, Params};
-use super::shared::{base64, json};
+use super::shared::{base64, json, wording};
 use super::{Request, Response};
 use crate::crypto::uuid::{self, Uuid};
 use crate::engine::{DataKeyRequest, DecryptRequest, EncryptRequest, GrantTokens, Kms, Served};
@@ -43,7 +43,7 @@ struct Refusal<'a> {
 pub fn failure(_: &Kms, error: &Error) -> Response {
     let request_id = request_id(&uuid::random().unwrap_or_default());
     let code = code(error);
-    let message = format!("({code}) {}", wording(code, error));
+    let message = format!("({code}) {}", said(code, error));
     let body = json::body(&Refusal { code, message, request_id: &request_id });
     Response::http(200, JSON, request_id, body).failed(error)
 }
@@ -76,11 +76,11 @@ fn code(error: &Error) -> u32 {
     }
 }
 
-fn wording(code: u32, error: &Error) -> String {
+fn said(code: u32, error: &Error) -> String {
     match code {
         4300 => "access is denied".into(),
         6000 => "internal error".into(),
-        _ => error.to_string(),
+        _ => wording::of(error),
     }
 }
 

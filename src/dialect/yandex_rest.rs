@@ -28,7 +28,7 @@ pub fn failure(_: &Kms, error: &Error) -> Response {
     let code = yandex::code(error);
     let status = RpcStatus {
         code,
-        message: yandex::wording(error),
+        message: yandex::said(error),
         details: [RequestInfo { kind: REQUEST_INFO, request_id: &request_id }],
     };
     let body = pretty(&status);

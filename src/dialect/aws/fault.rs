@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{CONTENT_TYPE, Call};
-use crate::dialect::shared::json;
+use crate::dialect::shared::{json, wording};
 use crate::dialect::{Response, new_request_id};
 use crate::error::{Detail, Error, Status};
 
@@ -138,7 +138,7 @@ impl Call<'_> {
             }
             Error::DryRunOk => "The request would have succeeded, but the DryRun option is set.".into(),
             _ if code == "KMSInternalException" => "An internal error occurred.".into(),
-            _ => error.to_string(),
+            _ => wording::of(error),
         }
     }
 

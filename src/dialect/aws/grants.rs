@@ -281,6 +281,9 @@ impl Call<'_> {
 
 /// The engine's bits. A data key without its plaintext is the same operation; those of other kinds of keys are none.
 fn operations(names: &Option<Vec<Text<'_>>>) -> Result<u32, Fault> {
+    if names.as_ref().is_none_or(Vec::is_empty) {
+        return Err(Fault::validation("A grant must have at least one operation."));
+    }
     let mut bits = 0;
     for Text(name) in names.iter().flatten() {
         let name = if name == "GenerateDataKeyWithoutPlaintext" { "GenerateDataKey" } else { &**name };

@@ -7,6 +7,7 @@ use super::validation::Checks;
 use super::{Answer, Call, Outcome, on_key, optional_text, text};
 use crate::capi::constants::KMS_BYPASS_POLICY_LOCKOUT_CHECK;
 use crate::dialect::shared::context::Text;
+use crate::dialect::shared::wording;
 use crate::engine::{GrantTokens, PolicyRequest};
 use crate::error::{Detail, Error};
 
@@ -107,7 +108,7 @@ impl Call<'_> {
                 let text = if message.contains("KMS_BYPASS_POLICY_LOCKOUT_CHECK") {
                     "The new key policy will not allow you to update the key policy in the future."
                 } else {
-                    message
+                    &wording::of(&error)
                 };
                 Fault::new("MalformedPolicyDocumentException", text, error.clone())
             }
