@@ -136,7 +136,7 @@ fn respond_with(served: &Served, plaintext: Option<&[u8]>, ciphertext: Option<&[
 }
 
 fn generate_data_key(kms: &Kms, params: &Params) -> Result<Response> {
-    params.refuse_unknown([&COMMON, &["keyId", "keySpec", "numberOfBytes", "encryptionContext"]])?;
+    params.refuse_unknown(&[&COMMON, &["keyId", "keySpec", "numberOfBytes", "encryptionContext"]])?;
     let length = params.length("numberOfBytes", "keySpec")?.unwrap_or(Length::AES_256);
     let context = params.context("encryptionContext")?;
     let request = DataKeyRequest {
@@ -155,7 +155,7 @@ fn generate_data_key(kms: &Kms, params: &Params) -> Result<Response> {
 }
 
 fn encrypt(kms: &Kms, params: &Params) -> Result<Response> {
-    params.refuse_unknown([&COMMON, &["keyId", "plaintext", "encryptionContext"]])?;
+    params.refuse_unknown(&[&COMMON, &["keyId", "plaintext", "encryptionContext"]])?;
     let plaintext = params.bytes("plaintext")?.ok_or_else(|| missing("plaintext"))?;
     if plaintext.len() > MAX_PLAINTEXT {
         return Err(Error::argument(format!("plaintext: has more than {MAX_PLAINTEXT} bytes")));
@@ -176,7 +176,7 @@ fn encrypt(kms: &Kms, params: &Params) -> Result<Response> {
 }
 
 fn decrypt(kms: &Kms, params: &Params) -> Result<Response> {
-    params.refuse_unknown([&COMMON, &["ciphertextBlob", "encryptionContext"]])?;
+    params.refuse_unknown(&[&COMMON, &["ciphertextBlob", "encryptionContext"]])?;
     let ciphertext = params.bytes("ciphertextBlob")?.ok_or_else(|| missing("ciphertextBlob"))?;
     let context = params.context("encryptionContext")?;
     let request = DecryptRequest {

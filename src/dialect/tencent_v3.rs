@@ -223,7 +223,7 @@ fn check_names(params: &Params, names: &[&str]) -> Result<(), Failure> {
     if UNSUPPORTED.iter().any(|name| params.has(name)) {
         return Err(Error::Unsupported("a parameter of hosted or encrypted data keys".into()).into());
     }
-    Ok(params.refuse_unknown([&COMMON, names])?)
+    Ok(params.refuse_unknown(&[&COMMON, names, &UNSUPPORTED])?)
 }
 
 fn generate_data_key(kms: &Kms, params: &Params) -> Result<Response, Failure> {

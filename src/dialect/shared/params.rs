@@ -75,7 +75,7 @@ impl Params {
     }
 
     /// Every parameter must be one of these.
-    pub fn refuse_unknown(&self, known: [&[&str]; 2]) -> Result<()> {
+    pub fn refuse_unknown(&self, known: &[&[&str]]) -> Result<()> {
         let is_known = |name: &str| known.iter().any(|names| names.contains(&name));
         if self.0.iter().all(|(name, _)| is_known(name)) {
             return Ok(());
@@ -83,8 +83,13 @@ impl Params {
         Err(Error::argument("a parameter is not one of this action"))
     }
 
+    /// Whether it says anything.
     pub fn has(&self, name: &str) -> bool {
-        self.get(name).is_some()
+        match self.get(name) {
+            None | Some(Value::Null) => false,
+            Some(Value::Form(text) | Value::Text(text)) => !text.is_empty(),
+            Some(Value::Number(_) | Value::Other) => true,
+        }
     }
 
     pub fn text(&self, name: &str) -> Result<Option<&str>> {
