@@ -82,6 +82,18 @@ environment venv requirements.txt
 environment venv-sdk requirements-sdk.txt
 environment venv-dkms requirements-dkms.txt
 
+# The tests of moto, which tests/moto runs.
+moto=$target/moto
+if ! cmp -s scripts/requirements-moto.txt "$moto/requirements.txt"; then
+    echo "setup: moto's tests into $moto"
+    rm -rf "$moto"
+    mkdir -p "$moto"
+    "$target/venv/bin/pip" download --quiet --disable-pip-version-check --no-deps --no-binary moto --require-hashes \
+        --dest "$moto" -r scripts/requirements-moto.txt
+    tar -xzf "$moto"/moto-*.tar.gz -C "$moto" --strip-components=1 --wildcards '*/tests/__init__.py' '*/tests/test_kms/*'
+    cp scripts/requirements-moto.txt "$moto/requirements.txt"
+fi
+
 # The AWS SDK for JavaScript, and what calls a C library from Node.
 node=tests/node
 if ! cmp -s "$node/package-lock.json" "$node/node_modules/installed-lock.json"; then

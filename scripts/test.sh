@@ -49,18 +49,19 @@ go_tests() {
 }
 
 # Vendors' own SDKs, unmodified, over this library; boto3 is among the Python tests. Where a Python SDK is missing its
-# tests are skipped, so that is looked at first.
+# tests are skipped, so that is looked at first. Last another project's tests of a KMS, over the AWS dialect.
 sdk_tests() {
     local sdk=$target/venv-sdk/bin/python dkms=$target/venv-dkms/bin/python
     (cd tests/go_sdk && "${go_env[@]}" GODEBUG=cgocheck=1 go test -tags "$go_tags" ./...) &&
         (cd tests/node && LIBKMS_PATH="$prefix/lib/libkms.so.0" node --test) &&
         (
             cd bindings/python && export LIBKMS_PATH="$prefix/lib/libkms.so.0" &&
-                "$sdk" -c 'import alibabacloud_kms20160120, tencentcloud.kms, yandexcloud' &&
-                "$sdk" -m pytest -o filterwarnings=default tests/test_sdk_{alibaba,tencent,yandex}.py &&
+                "$sdk" -c 'import alibabacloud_kms20160120, aliyunsdkkms, tencentcloud.kms, yandexcloud' &&
+                "$sdk" -m pytest -o filterwarnings=default tests/test_sdk_{alibaba,aliyun,tencent,yandex}.py &&
                 "$dkms" -c 'import openapi_util.protobuf' &&
                 "$dkms" -m pytest -o filterwarnings=default tests/test_sdk_dkms.py
-        )
+        ) &&
+        LIBKMS_PATH="$prefix/lib/libkms.so.0" "$venv/python" tests/moto/run.py "$target/moto"
 }
 
 # `make fuzz`, shortly.
