@@ -4,18 +4,21 @@ too large and cuts strings at a NUL, both in silence."""
 from __future__ import annotations
 
 import ctypes
+import inspect
 import json
 import operator
 import os
-from collections.abc import Mapping, Sequence
-from ctypes import c_char, c_char_p
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from ctypes import addressof, c_char, c_char_p, c_ssize_t, c_void_p, py_object
+from typing import Any, TypeVar
 
 from ._errors import InvalidArgumentError
 from ._secret import SecretBytes
 from ._structs import (
     KMS_MAX_CONTEXT_PAIRS,
+    kms_buffer_t,
     kms_bytes_t,
+    kms_column_t,
     kms_context_entry_t,
     kms_tag_t,
 )
@@ -25,6 +28,23 @@ Buffer = bytes | bytearray | memoryview
 Context = Mapping[str, str]
 #: A key policy: JSON, or what json.dumps() makes it of.
 Policy = str | Mapping[str, Any]
+
+
+_F = TypeVar("_F", bound=Callable[..., object])
+
+
+def takes_options_of(function: Callable[..., object]) -> Callable[[_F], _F]:
+    """Says of a method that passes its **options on to `function` that they are its keyword arguments."""
+
+    def sign(method: _F) -> _F:
+        own = inspect.signature(method)
+        given = [parameter for parameter in own.parameters.values() if parameter.kind != parameter.VAR_KEYWORD]
+        others = inspect.signature(function).parameters.values()
+        options = [parameter for parameter in others if parameter.kind == parameter.KEYWORD_ONLY]
+        method.__signature__ = own.replace(parameters=[*given, *options])  # type: ignore[attr-defined]
+        return method
+
+    return sign
 
 
 def text(name: str, value: object) -> bytes:
@@ -120,13 +140,36 @@ def lend(slot: kms_bytes_t, name: str, value: Buffer) -> object:
         # ctypes has no way to the address; the copy wipes itself, as the bytes may be a secret.
         view = memoryview(SecretBytes(view))
     first = c_char.from_buffer(view)
-    slot.data = ctypes.addressof(first)
+    slot.data = addressof(first)
     slot.len = view.nbytes
     return first
 
 
 def lend_optional(slot: kms_bytes_t, name: str, value: Buffer | None) -> object:
     return lend(slot, name, b"" if value is None else value)
+
+
+def lend_out(memory: bytearray) -> tuple[kms_buffer_t, object]:
+    """A buffer for the library to write `memory` through, and what must be dropped to have it resizable again."""
+    if not memory:
+        return kms_buffer_t(None, 0, 0), None
+    first = c_char.from_buffer(memory)
+    return kms_buffer_t(addressof(first), len(memory), 0), first
+
+
+# As in C: with NULL the content is the caller's to fill in. Looked up by [], for a function object of our own.
+_new_bytes = ctypes.pythonapi["PyBytes_FromStringAndSize"]
+_new_bytes.restype = py_object
+_new_bytes.argtypes = (c_void_p, c_ssize_t)
+
+
+def new_column(size: int) -> tuple[bytes, kms_column_t]:
+    """Bytes that the library is to fill in to the end, before anyone else sees them, and their column.
+
+    To have it fill in a bytearray, and to copy that, costs half as much again as the data keys: fresh pages twice.
+    """
+    memory: bytes = _new_bytes(None, size)
+    return memory, kms_column_t(ctypes.cast(c_char_p(memory), c_void_p), size, 0, 0)
 
 
 class ContextSlot:
