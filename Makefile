@@ -11,8 +11,12 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET)/release
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 SONAME := libkms.so.0
+# The programs of benches/ are built as users build theirs, against the installation under target/.
+BENCH_FLAGS := -O2 -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -Werror
+BENCH_LIBRARIES := PKG_CONFIG_PATH="$(abspath $(TARGET))/prefix/lib/pkgconfig" pkg-config --cflags --libs
+BENCH_LIBRARY := LD_LIBRARY_PATH="$(abspath $(TARGET))/prefix/lib"
 
-.PHONY: all build cli prefix demo test test-long fuzz bench bench-scale header install setup fmt lint clean
+.PHONY: all build cli prefix demo test test-long fuzz bench bench-scale timing header install setup fmt lint clean
 .NOTPARALLEL:
 
 all: build
@@ -52,15 +56,26 @@ test-long:
 fuzz:
 	@scripts/fuzz.sh 60
 
-# What a data key costs, against other libraries' cryptography in the same run; rewrites the figures of docs/performance.md.
-# benches/rivals is a crate of its own, built once.
+# What a data key costs from C, Go and Python, against other libraries' cryptography in the same run; rewrites the figures
+# of docs/performance.md. It wants 1.3 GB in target/scale for a store with a million keys, made once, as is benches/rivals,
+# a crate of its own.
 bench:
-	@scripts/setup.sh demo
+	@scripts/setup.sh bench
+	@echo "bench: a store with a million keys"
+	@$(CARGO) bench --quiet --features test-hooks --bench scale -- "$(abspath $(TARGET))/scale" --only-build
 	@$(MAKE) --no-print-directory prefix
-	@$(CARGO) build --quiet --release --manifest-path benches/rivals/Cargo.toml --target-dir $(TARGET)/rivals
-	@$(CC) -O2 -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -Werror -pthread benches/data_keys.c \
-	    -o $(TARGET)/bench_data_keys $$(PKG_CONFIG_PATH=$(TARGET)/prefix/lib/pkgconfig pkg-config --cflags --libs kms libcrypto) -ldl
-	@LD_LIBRARY_PATH=$(TARGET)/prefix/lib python3 benches/report.py $(TARGET)/bench_data_keys $(TARGET)/rivals/release/librivals.so
+	@$(CARGO) build --quiet --release --manifest-path benches/rivals/Cargo.toml --target-dir "$(TARGET)/rivals"
+	@$(CC) $(BENCH_FLAGS) -pthread benches/data_keys.c benches/rivals.c -o "$(TARGET)/bench_data_keys" \
+	    $$($(BENCH_LIBRARIES) kms libcrypto libsodium) -ldl
+	@$(BENCH_LIBRARY) LIBKMS_PATH="$(abspath $(TARGET))/prefix/lib/libkms.so.0" \
+	    PKG_CONFIG_PATH="$(abspath $(TARGET))/prefix/lib/pkgconfig" python3 benches/report.py \
+	    "$(abspath $(TARGET))/bench_data_keys" "$(abspath $(TARGET))/rivals/release/librivals.so" \
+	    "$(abspath $(TARGET))/scale/keys-1000000.db" "$(abspath $(TARGET))/venv/bin/python"
+
+# Whether a refusal takes longer the later a byte is wrong, by statistics (docs/security.md).
+timing: prefix
+	@$(CC) $(BENCH_FLAGS) benches/timing.c -o "$(TARGET)/timing" $$($(BENCH_LIBRARIES) kms) -lm
+	@$(BENCH_LIBRARY) "$(TARGET)/timing"
 
 # A store with a million keys: opening, listing, cold keys, memory. The store is kept in target/scale.
 bench-scale:

@@ -1,5 +1,6 @@
 //! A store with a million keys: how long it takes to open, to list, to use a key that is not in memory, and what a
-//! cached key costs. `make bench-scale`; an argument gives another number of keys, `scale FOLDER [KEYS]`.
+//! cached key costs. `make bench-scale`; an argument gives another number of keys, `scale FOLDER [KEYS]`. With
+//! `--only-build` it makes the store, for benches/data_keys.c, and measures nothing.
 
 #![allow(unsafe_code)] // calls of C functions
 
@@ -24,12 +25,16 @@ const SAMPLES: usize = 4000;
 const CACHED: u32 = 100_000;
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let only_build = std::env::args().any(|argument| argument == "--only-build");
+    let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
     let folder = PathBuf::from(arguments.next().expect("a folder for the store"));
     let keys = arguments.next().map_or(1_000_000, |keys| keys.parse().expect("a number of keys"));
     std::fs::create_dir_all(&folder).expect("the folder");
     let file = folder.join(format!("keys-{keys}.db"));
     build(&file, keys);
+    if only_build {
+        return;
+    }
     let size = std::fs::metadata(&file).expect("the store").len();
     println!("{keys} keys, {} MiB", size >> 20);
     warm(&file);

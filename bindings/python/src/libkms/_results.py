@@ -215,18 +215,17 @@ class Source(_Served):
         self._info = info
 
 
+def _wiped() -> ClosedError:
+    """In place of the zeros that are left, which would pass for a key."""
+    return ClosedError("plaintext: was wiped by close()")
+
+
 class _Wiping(_Served):
     """Owns a plaintext until close()."""
 
     __slots__ = ("_secret",)
 
     _secret: SecretBytes | None
-
-    def _plaintext(self) -> SecretBytes:
-        # Not the zeros that are left: they would pass for a key.
-        if self._secret is None:
-            raise ClosedError("plaintext: was wiped by close()")
-        return self._secret
 
     def close(self) -> None:
         """Wipes the plaintext in place, for everyone who holds it. Idempotent."""
@@ -256,7 +255,9 @@ class DataKey(_Wiping):
     @property
     def plaintext(self) -> bytearray:
         """The data key; empty with skip_plaintext. ClosedError after close()."""
-        return self._plaintext()
+        if self._secret is None:
+            raise _wiped()
+        return self._secret
 
 
 class Decrypted(_Wiping):
@@ -267,7 +268,9 @@ class Decrypted(_Wiping):
     @property
     def plaintext(self) -> bytearray:
         """ClosedError after close()."""
-        return self._plaintext()
+        if self._secret is None:
+            raise _wiped()
+        return self._secret
 
 
 class Encrypted(_Served):
@@ -314,7 +317,9 @@ class DataKeys(_Wiping, Sequence[DataKey]):
     @property
     def plaintexts(self) -> bytearray:
         """ClosedError after close()."""
-        return self._plaintext()
+        if self._secret is None:
+            raise _wiped()
+        return self._secret
 
     def __len__(self) -> int:
         return self._count
@@ -336,10 +341,10 @@ class DataKeys(_Wiping, Sequence[DataKey]):
     def _items(self, start: int) -> Iterator[DataKey]:
         p, c, v = self.plaintext_size, self.ciphertext_size, self.iv_size
         ciphertexts, ivs, info = self.ciphertexts, self.ivs, self._info
-        with memoryview(self._plaintext()) as plaintexts:
+        with memoryview(self.plaintexts) as plaintexts:
             for i in range(start, self._count):
                 if self._secret is None:
-                    self._plaintext()
+                    raise _wiped()
                 key = DataKey()
                 key._secret = SecretBytes(plaintexts[i * p : i * p + p])
                 key._info = info
