@@ -366,12 +366,13 @@ class DataOperations:
                 request.set_key_id(key_id)
             if context is not request.context and context != request.context:
                 request.set_context(context)
-            if type(ciphertext) is bytes:
-                request.ciphertext.data = ciphertext
-                size = request.ciphertext.len = len(ciphertext)
+            if type(ciphertext) is bytes and len(ciphertext) <= CIPHERTEXT_CAPACITY:
+                request.memory.raw = ciphertext
+                size = len(ciphertext)
+                if size != request.size:
+                    request.set_size(size)
             else:
-                lent = lend(request.ciphertext, "ciphertext", ciphertext)
-                size = request.ciphertext.len
+                size, lent = request.lend_ciphertext(ciphertext)
             if aad is not request.aad:
                 lent = lent, request.set_aad(aad)
             if options:

@@ -22,6 +22,7 @@ from ._arguments import (
     data_key_size,
     flag,
     key_spec_number,
+    lend,
     lend_optional,
     optional_text,
     set_grant_tokens,
@@ -123,12 +124,28 @@ class PreparedDataKey(Prepared):
 
 
 class PreparedDecrypt(Prepared):
-    __slots__ = ("_iv", "ciphertext")
+    __slots__ = ("_ciphertext", "_iv", "memory", "size")
 
     def __init__(self) -> None:
         super().__init__(sized(kms_decrypt_request_t))
-        self.ciphertext: kms_bytes_t = self.request.ciphertext
+        self._ciphertext: kms_bytes_t = self.request.ciphertext
         self._iv: kms_bytes_t = self.request.iv
+        #: For ciphertexts of usual size: to point ctypes at one costs more than to copy it.
+        self.memory = (c_char * CIPHERTEXT_CAPACITY)()
+        #: How many bytes of `memory` are the ciphertext.
+        self.size: object = UNSET
+
+    def set_size(self, size: int) -> None:
+        self.size = UNSET
+        self._ciphertext.data = addressof(self.memory)
+        self._ciphertext.len = size
+        self.size = size
+
+    def lend_ciphertext(self, ciphertext: Buffer) -> tuple[int, object]:
+        """Its size, and what lend() gives."""
+        self.size = UNSET
+        lent = lend(self._ciphertext, "ciphertext", ciphertext)
+        return self._ciphertext.len, lent
 
     def set_key_id(self, key_id: str | None) -> None:
         self.key_id = UNSET
