@@ -157,17 +157,16 @@ class DataOperations:
                 if status == DRY_RUN_OK:
                     return None
                 raise failure(frame.error)
-            size, ciphertext_size, info, iv, ciphertext = frame.split(frame.out)
+            size, ciphertext_size, info, ciphertext = frame.split(frame.out)
             if len(ciphertext) != ciphertext_size:
                 frame.split = splits[ciphertext_size]
-                size, _, info, iv, ciphertext = frame.split(frame.out)
+                size, _, info, ciphertext = frame.split(frame.out)
             view, zeros = frame.views[size]
             key = DataKey()
             key._secret = SecretBytes(view)
             frame.plaintext_memory.raw = zeros
             key._info = info
             key.ciphertext = ciphertext
-            key.iv = iv
             return key
         except BaseException:
             frame.wipe()

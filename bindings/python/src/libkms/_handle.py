@@ -31,6 +31,7 @@ from ._arguments import (
 from ._enums import Status
 from ._errors import ClosedError, failure
 from ._ffi import lib
+from ._results import INFO_SIZE
 from ._structs import (
     KMS_CIPHERTEXT_OVERHEAD,
     KMS_DRY_RUN,
@@ -51,7 +52,6 @@ from ._structs import (
 OK = int(Status.OK)
 DRY_RUN_OK = int(Status.DRY_RUN_OK)
 
-INFO_SIZE = sizeof(kms_data_key_info_t)
 #: The longest ciphertext that a frame has room for.
 CIPHERTEXT_CAPACITY = KMS_MAX_DATA_KEY_SIZE + KMS_CIPHERTEXT_OVERHEAD
 
@@ -190,14 +190,14 @@ _BUFFER = f"{kms_buffer_t.len.offset}xN{sizeof(kms_buffer_t) - kms_buffer_t.len.
 #: Cuts Frame.out into the length of the plaintext, and the info.
 split_info = Struct(f"{_BUFFER}{sizeof(kms_buffer_t)}x{INFO_SIZE}s").unpack_from
 
-Split = Callable[[Structure], tuple[int, int, bytes, bytes, bytes]]
+Split = Callable[[Structure], tuple[int, int, bytes, bytes]]
 
 
 class Splits(dict[int, Split]):
-    """By the length of the ciphertext, what cuts Frame.out into both lengths, info, IV and ciphertext."""
+    """By the length of the ciphertext, what cuts Frame.out into both lengths, info with IV, and ciphertext."""
 
     def __missing__(self, length: int) -> Split:
-        layout = Struct(f"{_BUFFER}{_BUFFER}{INFO_SIZE}s{KMS_IV_SIZE}s{length}s")
+        layout = Struct(f"{_BUFFER}{_BUFFER}{INFO_SIZE + KMS_IV_SIZE}s{length}s")
         self[length] = split = layout.unpack_from
         return split
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from ctypes import sizeof
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NoReturn, TypeVar, overload
@@ -11,11 +12,11 @@ from ._enums import GrantContext, GrantOperation, KeyState, MemoryProtection, Or
 from ._errors import ClosedError
 from ._ffi import lib
 from ._secret import SecretBytes
-from ._structs import (
-    kms_data_key_info_t,
-)
+from ._structs import kms_data_key_info_t
 
 _W = TypeVar("_W", bound="_Wiping")
+
+INFO_SIZE = sizeof(kms_data_key_info_t)
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,8 @@ class _Served:
 
     __slots__ = ("__weakref__", "_info")
 
-    #: A kms_data_key_info_t as bytes: most callers read one field of it or none, so none is decoded before.
+    #: A kms_data_key_info_t as bytes: most callers read one field of it or none, so none is decoded before. Behind it
+    #: a DataKey has its IV.
     _info: bytes
 
     def _parsed(self) -> Any:
@@ -247,10 +249,13 @@ class _Wiping(_Served):
 class DataKey(_Wiping):
     """A data key in plaintext and wrapped, and the IV of the wrapping, which `ciphertext` holds as well."""
 
-    __slots__ = ("ciphertext", "iv")
+    __slots__ = ("ciphertext",)
 
     ciphertext: bytes
-    iv: bytes
+
+    @property
+    def iv(self) -> bytes:
+        return self._info[INFO_SIZE:]
 
     @property
     def plaintext(self) -> bytearray:
@@ -347,7 +352,6 @@ class DataKeys(_Wiping, Sequence[DataKey]):
                     raise _wiped()
                 key = DataKey()
                 key._secret = SecretBytes(plaintexts[i * p : i * p + p])
-                key._info = info
+                key._info = info + ivs[i * v : i * v + v]
                 key.ciphertext = ciphertexts[i * c : i * c + c]
-                key.iv = ivs[i * v : i * v + v]
                 yield key
