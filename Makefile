@@ -116,9 +116,10 @@ lint: setup
 
 fmt: setup
 	$(CARGO) fmt
+	$(CARGO) fmt --manifest-path benches/rivals/Cargo.toml
 	clang-format -i $$(git ls-files '*.c' '*.h' '*.cpp' '*.hpp' ':!include' ':!tools')
 	gofmt -w bindings/go examples/go
-	$(TARGET)/venv/bin/ruff format bindings/python examples/python tests
+	$(TARGET)/venv/bin/ruff format bindings/python examples/python tests benches
 
 clean:
 	$(CARGO) clean
