@@ -172,11 +172,12 @@ def bars(rows: list[Row]) -> list[Bar]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("program", "rivals", "store", "python"):
+    for name in ("program", "rivals", "scale", "python"):
         parser.add_argument(name)
     arguments = parser.parse_args()
     on = machine()
-    rows, threads = from_c(arguments.program, arguments.rivals, arguments.store)
+    scale = Path(arguments.scale)
+    rows, threads = from_c(arguments.program, arguments.rivals, str(scale / "keys-1000000.db"))
     go = from_go()
     python, opening = from_python(arguments.python)
     counted = [[name, f"{instructions(arguments.program, call):,.0f}"] for call, name in HOT.items()]
@@ -190,6 +191,7 @@ def main() -> None:
         cost_table("from Python", "cryptography", python),
         cost_table("from Python", "cryptography", opening),
         table(["instructions of one call, by callgrind", ""], counted),
+        (scale / "table.md").read_text().strip(),
     ]
     measured = "\n\n".join([textwrap.fill(on, 120), *tables])
     print(measured)
