@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 OURS, OTHERS, TEXT, GRID = "#1f6fb2", "#a9a9a9", "#222222", "#dddddd"
-LEFT, SCALE, ROW, TOP = 330, 420, 20, 74
+LEFT, SCALE, ROW, TOP = 350, 420, 20, 74
 COLUMNS = 130
 _BOLD = ' font-weight="bold"'
 
@@ -37,7 +37,7 @@ def _rect(x: float, y: float, width: float, height: float, colour: str) -> str:
 def _costs(groups: list[Group]) -> tuple[list[str], int]:
     """The bars, cheapest first in each group, and where they end."""
     every = [bar.ns for group in groups for bar in group.bars]
-    low, high = math.log10(min(every)) // 0.5 * 0.5, math.log10(max(every))
+    low, high = (math.log10(min(every)) - 0.25) // 0.5 * 0.5, math.log10(max(every))
 
     def place(ns: float) -> float:
         return LEFT + (math.log10(ns) - low) / (high - low) * SCALE
