@@ -1,9 +1,11 @@
 //! A store with a million keys: how long it takes to open, to list, to use a key that is not in memory, and what a
 //! cached key costs; and a key with 100,000 grants. `make bench-scale`; arguments give other numbers, of which 0 leaves
-//! out what it is about: `scale FOLDER [KEYS [GRANTS]]`.
+//! out what it is about: `scale FOLDER [KEYS [GRANTS]]`. It prints tables for docs/performance.md, and leaves the store
+//! to benches/data_keys.c.
 
 #![allow(unsafe_code)] // calls of C functions
 
+use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -45,8 +47,8 @@ fn main() {
 fn measure_keys(folder: &Path, keys: usize) {
     let file = folder.join(format!("keys-{keys}.db"));
     build(&file, keys);
-    let size = std::fs::metadata(&file).expect("the store").len();
-    println!("{keys} keys, {} MiB", size >> 20);
+    let size = std::fs::metadata(&file).expect("the store").len() >> 20;
+    println!("| a store with {keys} keys, {size} MiB | target | |\n| --- | ---: | ---: |");
     warm(&file);
     opening(&file);
     listing(&file, keys);
@@ -100,6 +102,18 @@ fn progress(done: usize, all: usize, step: usize, what: &str, elapsed: Duration)
     }
 }
 
+fn row(what: &str, target: &str, measured: impl Display) {
+    println!("| {what} | {target} | {measured} |");
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1e3)
+}
+
+fn microseconds(time: Duration) -> String {
+    format!("{:.1} µs", time.as_secs_f64() * 1e6)
+}
+
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times[times.len() / 2]
@@ -113,8 +127,8 @@ fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
 
 fn opening(file: &Path) {
     let times: Vec<Duration> = (0..21).map(|_| timed(|| open(file, 0)).0).collect();
-    let slowest = times.iter().max().expect("times");
-    println!("open: {:.2?}, slowest {slowest:.2?} (target: below 50 ms)", median(times.clone()));
+    let slowest = milliseconds(*times.iter().max().expect("times"));
+    row("`kms_open`", "below 50 ms", format!("{}, slowest {slowest}", milliseconds(median(times))));
 }
 
 /// All keys, page by page.
@@ -149,8 +163,7 @@ fn listing(file: &Path, keys: usize) {
         }
     }
     assert_eq!(listed, keys, "not all keys were listed");
-    let (pages, sum): (usize, Duration) = (times.len(), times.iter().sum());
-    println!("list: {pages} pages of {ITEMS} keys in {sum:.2?}; a page {:.2?}", median(times));
+    row("`kms_list_keys`, a page of 1,000 keys", "", milliseconds(median(times)));
 }
 
 /// Keys that are not in memory, beside what SQLite needs to read their rows.
@@ -163,9 +176,9 @@ fn cold_keys(file: &Path, keys: usize) {
     assert!(kms.stats().key_loads >= SAMPLES as u64, "they were not cold");
     let read = median(sqlite_reads(file));
     let own = cold.saturating_sub(read);
-    println!(
-        "cold key: {cold:.2?}, of which SQLite's read {read:.2?}; the rest {own:.2?} (target: below 20 us)"
-    );
+    row("a data key under a key that is not in memory", "", microseconds(cold));
+    row("of that, SQLite's read of the key's rows", "", microseconds(read));
+    row("of that, the library", "below 20 µs", microseconds(own));
 }
 
 /// The library's own query for a key's rows, on a connection that is set as its own are.
@@ -208,13 +221,10 @@ fn cached_keys(file: &Path, keys: usize) {
         }
         let (grown, cached) = (resident().saturating_sub(before), kms.stats().keys_cached);
         assert!(cached <= u64::from(setting));
-        print!(
-            "cache: at most {setting} keys: {cached} of {used} used keys cached, {} KiB more",
-            grown >> 10
-        );
-        match setting {
-            1000 => println!(),
-            _ => println!("; {} bytes each (target: below 1024)", grown / cached),
+        let used = format!("memory grows by, with {used} keys used and room for {setting}");
+        row(&used, "", format!("{} KiB", grown >> 10));
+        if cached > 1000 {
+            row("that is, for each key in memory", "below 1 KiB", format!("{} bytes", grown / cached));
         }
     }
 }

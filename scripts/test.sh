@@ -24,9 +24,9 @@ clippy() {
         cargo clippy --quiet --no-default-features -- -D warnings
 }
 python_lint() {
-    "$venv/ruff" check bindings/python examples/python tests &&
-        "$venv/ruff" format --check bindings/python examples/python tests &&
-        (cd bindings/python && "$venv/mypy" --strict)
+    "$venv/ruff" check bindings/python examples/python tests benches &&
+        "$venv/ruff" format --check bindings/python examples/python tests benches &&
+        (cd bindings/python && "$venv/mypy" --strict) && (cd benches && "$venv/mypy" --strict .)
 }
 go_format() {
     local files
@@ -36,6 +36,7 @@ licences() {
     if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed"; fi
 }
 release() { make --no-print-directory prefix; }
+timing() { make --no-print-directory timing; }
 go_vet() {
     (cd bindings/go && "${go_env[@]}" go vet -tags "$go_tags" ./...) &&
         (cd examples/go && "${go_env[@]}" go vet -tags "$go_tags" ./...) &&
@@ -68,7 +69,7 @@ sdk_tests() {
 fuzz() { scripts/fuzz.sh 4; }
 
 lint_steps=(rust_format c_format clippy python_lint go_format licences)
-all_steps=("${lint_steps[@]}" release go_vet rust_tests python_tests go_tests sdk_tests fuzz)
+all_steps=("${lint_steps[@]}" release timing go_vet rust_tests python_tests go_tests sdk_tests fuzz)
 case "${1:-}" in
     '') steps=("${all_steps[@]}") ;;
     lint) steps=("${lint_steps[@]}") ;;
