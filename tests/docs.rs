@@ -159,7 +159,7 @@ fn the_format_names_every_record_field_and_kind_of_row() {
     let missing = facts::undocumented_rows(&facts::source("docs/format.md"), &records, &kinds);
     assert!(missing.is_empty(), "docs/format.md, part 2, does not document:\n{}", missing.join("\n"));
 
-    let records = records.replace("pub key_uuid:", "pub other_uuid:");
+    let records = records.replacen("pub key_uuid:", "pub other_uuid:", 1);
     let kinds = kinds.replace("Alias = 4,", "Alias = 4,\n    Grant = 7,");
     let missing = facts::undocumented_rows(&facts::source("docs/format.md"), &records, &kinds);
     assert_eq!(missing, ["KeyRecord: field 1 other_uuid", "kind 7 Grant"]);
