@@ -42,8 +42,13 @@ fn wipe_stack<const DEPTH: usize>() {
     bytes.chunks_mut(1024).for_each(wipe);
 }
 
-/// For work that expands keys. Unoptimised code has larger frames.
-pub const KEY_WORK_DEPTH: usize = if cfg!(debug_assertions) { 32 * 1024 } else { 8 * 1024 };
+/// A DEPTH for on_wiped_stack: unoptimised code has larger frames.
+pub const fn stack_depth(optimised: usize) -> usize {
+    if cfg!(debug_assertions) { 32 * 1024 } else { optimised }
+}
+
+/// For work that expands keys.
+pub const KEY_WORK_DEPTH: usize = stack_depth(8 * 1024);
 
 /// One value in protected pages of its own; wiped when dropped.
 pub struct SecretBox<T> {

@@ -4,10 +4,9 @@
 //! The same KBKDF with another label gives a version's key commitment. The labels are a registry: one byte each,
 //! never reused for another purpose.
 
-use aes::Aes256Enc;
-use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use zeroize::Zeroize;
 
+use super::aes256::Aes256;
 use super::gcm::{Gcm, IV_SIZE, TAG_SIZE};
 use super::secret::{KEY_WORK_DEPTH, on_wiped_stack};
 use crate::error::{Error, Result};
@@ -31,27 +30,28 @@ pub enum Label {
 /// KBKDF in counter mode with CMAC-AES256 (SP 800-108r1 clause 4.1): two blocks of i || label || 0x00 || context,
 /// each one AES block long, so each CMAC is one masked AES call.
 fn kbkdf(key: &[u8; 32], label: Label, context: &[u8; 12]) -> [u8; 32] {
-    let cipher = Aes256Enc::new(key.into());
+    let cipher = Aes256::new(key);
     // CMAC's subkey K1 (SP 800-38B clause 6.1): AES(K, 0), doubled in GF(2^128).
-    let mut zero = aes::Block::default();
-    cipher.encrypt_block(&mut zero);
-    let mut l = u128::from_be_bytes(zero.into());
+    let mut zero = [[0; 16]];
+    cipher.encrypt(&mut zero);
+    let [zero] = &mut zero;
+    let mut l = u128::from_be_bytes(*zero);
     zero.zeroize();
     let mut k1 = (l << 1) ^ (0x87 & (l >> 127).wrapping_neg());
     l.zeroize();
 
-    let mut output = [0; 32];
-    for (counter, half) in (1_u8..).zip(output.chunks_exact_mut(16)) {
+    let mut halves = [1, 2].map(|counter: u8| {
         let mut block = [0; 16];
         block[1] = counter;
         block[2] = label as u8;
         block[4..].copy_from_slice(context);
-        let mut masked = aes::Block::from((u128::from_be_bytes(block) ^ k1).to_be_bytes());
-        cipher.encrypt_block(&mut masked);
-        half.copy_from_slice(&masked);
-        masked.zeroize();
-    }
+        (u128::from_be_bytes(block) ^ k1).to_be_bytes()
+    });
     k1.zeroize();
+    cipher.encrypt(&mut halves);
+    let mut output = [0; 32];
+    output.copy_from_slice(halves.as_flattened());
+    halves.zeroize();
     output
 }
 

@@ -289,10 +289,12 @@ struct LaneSecrets {
     subkeys: [Option<Subkey>; SUBKEYS + 1],
 }
 
+/// In this order, so that it has no gaps (see Gcm).
+#[repr(C)]
 struct Subkey {
     key: Uuid,
-    version: u32,
     n1: [u8; N1_SIZE],
+    version: u32,
     gcm: Gcm,
 }
 
