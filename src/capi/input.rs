@@ -53,6 +53,19 @@ pub(super) unsafe fn struct_size<T: Extensible>(pointer: *const T) -> Result<usi
 pub(super) unsafe fn request<T: Extensible>(pointer: *const T) -> Result<T> {
     // SAFETY: promised by the caller.
     let size = unsafe { struct_size(pointer) }?;
+    if size == size_of::<T>() {
+        // The usual case; a copy of a known size needs no call.
+        // SAFETY: struct_size readable bytes, at any alignment.
+        return Ok(unsafe { pointer.read_unaligned() });
+    }
+    // SAFETY: as above.
+    unsafe { request_of_another_size(pointer, size) }
+}
+
+/// # Safety
+/// `pointer` points to `size` readable bytes.
+#[cold]
+unsafe fn request_of_another_size<T: Extensible>(pointer: *const T, size: usize) -> Result<T> {
     let known = size.min(size_of::<T>());
     let mut copy = MaybeUninit::<T>::zeroed();
     // SAFETY: both sides have `known` bytes, and the copy is new memory.
@@ -141,7 +154,10 @@ pub(super) unsafe fn bytes<'a>(name: &'static str, bytes: kms_bytes_t) -> Result
     Ok(unsafe { std::slice::from_raw_parts(bytes.data, bytes.len) })
 }
 
-/// Raw AAD or a context; both at once are refused.
+/// Room for the pairs of a context, in the frame of an export: more than most have. What has still more is an allocation.
+pub(super) type ContextPlaces<'a> = SmallVec<[(&'a str, &'a str); 16]>;
+
+/// Raw AAD or a context; both at once are refused. The pairs of a context are put into `places`.
 ///
 /// # Safety
 /// As bytes; `context` points to `context_len` entries of NUL-terminated strings.
@@ -150,6 +166,7 @@ pub(super) unsafe fn aad<'a>(
     raw: kms_bytes_t,
     context: *const kms_context_entry_t,
     context_len: usize,
+    places: &'a mut ContextPlaces<'_>,
 ) -> Result<Aad<'a>> {
     // SAFETY: promised by the caller.
     let raw = unsafe { bytes("request.aad", raw) }?;
@@ -157,17 +174,19 @@ pub(super) unsafe fn aad<'a>(
         return Aad::raw(raw);
     }
     // SAFETY: promised by the caller.
-    unsafe { context_aad(raw, context, context_len) }
+    let pairs = unsafe { context_pairs(raw, context, context_len, places) }?;
+    Ok(Aad::Context(pairs))
 }
 
 /// # Safety
 /// As aad.
 #[inline(never)]
-unsafe fn context_aad<'a>(
+unsafe fn context_pairs<'a>(
     raw: &'a [u8],
     context: *const kms_context_entry_t,
     context_len: usize,
-) -> Result<Aad<'a>> {
+    places: &'a mut ContextPlaces<'_>,
+) -> Result<Context<'a>> {
     if !raw.is_empty() {
         return Err(Error::argument("request.aad: is given together with a context; give one of them"));
     }
@@ -175,7 +194,6 @@ unsafe fn context_aad<'a>(
         return Err(Error::argument(format!("request.context: is NULL, but has a length of {context_len}")));
     }
     Context::check_len(context_len)?;
-    let mut pairs = SmallVec::new();
     for index in 0..context_len {
         // SAFETY: index < context_len entries, promised by the caller.
         let entry = unsafe { context.add(index).read_unaligned() };
@@ -186,9 +204,9 @@ unsafe fn context_aad<'a>(
                 required_str("request.context[].value", entry.value)?,
             )
         };
-        pairs.push(pair);
+        places.push(pair);
     }
-    Ok(Aad::Context(Context::new(pairs)?))
+    Context::in_place(places)
 }
 
 /// # Safety
@@ -236,14 +254,15 @@ pub(super) unsafe fn grant_tokens<'a>(tokens: *const *const c_char, len: usize) 
         return Ok(GrantTokens::new());
     }
     // SAFETY: promised by the caller.
-    unsafe { some_grant_tokens(tokens, len) }
+    let tokens = unsafe { some_grant_tokens(tokens, len) }?;
+    Ok(tokens.into_iter().collect())
 }
 
 /// # Safety
 /// As grant_tokens.
 #[inline(never)]
-unsafe fn some_grant_tokens<'a>(tokens: *const *const c_char, len: usize) -> Result<GrantTokens<'a>> {
-    let mut list = GrantTokens::new();
+unsafe fn some_grant_tokens<'a>(tokens: *const *const c_char, len: usize) -> Result<Vec<&'a str>> {
+    let mut list = Vec::new();
     if tokens.is_null() {
         return Err(Error::argument(format!("request.grant_tokens: is NULL, but grant_tokens_len is {len}")));
     }

@@ -1,6 +1,6 @@
 //! Additional authenticated data: raw bytes, or an encryption context, and their one encoding (docs/format.md).
 
-use smallvec::SmallVec;
+use std::borrow::Cow;
 
 use crate::error::{Error, Result};
 
@@ -8,12 +8,10 @@ pub const MAX_RAW: usize = 8192;
 pub const MAX_CONTEXT: usize = 32768;
 pub const MAX_CONTEXT_PAIRS: usize = 2048;
 
-/// Most contexts have few pairs; these need no allocation. More places would be copied several times in every call, with
-/// or without a context: 16 of them are half a KiB.
-pub type Pairs<'a> = SmallVec<[(&'a str, &'a str); 4]>;
+/// The pairs of a context: of whoever has a place for them, else in memory of their own.
+pub type Pairs<'a> = Cow<'a, [(&'a str, &'a str)]>;
 
 /// What authenticates a ciphertext besides its header.
-#[allow(clippy::large_enum_variant)] // lives on the stack of one call; a box would be an allocation
 pub enum Aad<'a> {
     /// None; empty raw AAD and an empty context are the same.
     None,
@@ -77,7 +75,19 @@ impl<'a> Context<'a> {
     }
 
     /// Checks the limits and puts the pairs in order: by the unsigned bytes of their keys, a shorter prefix first.
-    pub fn new(mut pairs: Pairs<'a>) -> Result<Self> {
+    pub fn new(pairs: Pairs<'a>) -> Result<Self> {
+        let mut pairs = pairs.into_owned();
+        Self::put_in_order(&mut pairs)?;
+        Ok(Context { pairs: Cow::Owned(pairs) })
+    }
+
+    /// The same of pairs that stay where they are.
+    pub fn in_place<'t: 'a>(pairs: &'a mut [(&'t str, &'t str)]) -> Result<Self> {
+        Self::put_in_order(pairs)?;
+        Ok(Context { pairs: Cow::Borrowed(pairs) })
+    }
+
+    fn put_in_order(pairs: &mut [(&str, &str)]) -> Result<()> {
         Self::check_len(pairs.len())?;
         let size: usize = pairs.iter().map(|(key, value)| key.len() + value.len()).sum();
         if size > MAX_CONTEXT {
@@ -95,6 +105,6 @@ impl<'a> Context<'a> {
         if pairs.windows(2).any(|two| matches!(two, [a, b] if a.0 == b.0)) {
             return Err(Error::argument("request.context: a key is there twice"));
         }
-        Ok(Context { pairs })
+        Ok(())
     }
 }

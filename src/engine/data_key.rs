@@ -3,7 +3,7 @@
 use super::call::{Call, TokenKey};
 use super::lane::{Lane, Message, Sealer};
 use super::request::{
-    self, ColumnOutput, DataKeyLength, DataKeyRequest, Output, Served, VersionChoice, flag,
+    self, ColumnOutput, DataKeyLength, DataKeyRequest, Output, Served, ServedBy, Tell, VersionChoice, flag,
 };
 use super::{Kms, Live, rotation, states};
 use crate::access::Action;
@@ -26,16 +26,26 @@ struct Checked<'a> {
 
 impl Kms {
     /// Generates a data key into `out`: plaintext, ciphertext, IV.
-    #[inline]
     pub fn generate_data_key(
         &self,
         request: &DataKeyRequest<'_>,
         out: &mut impl Output<3>,
     ) -> Result<Served> {
+        Served::of(|tell| self.generate_data_key_and_tell(request, out, tell))
+    }
+
+    /// The same, for a caller that may not want to know what served it.
+    #[inline]
+    pub fn generate_data_key_and_tell(
+        &self,
+        request: &DataKeyRequest<'_>,
+        out: &mut impl Output<3>,
+        tell: Tell<'_>,
+    ) -> Result<()> {
         let checked = self.check_data_key(request)?;
         let live = self.live()?;
         let call = self.data_key_call(request, &checked);
-        let outcome = live.admit(&call).and_then(|()| live.generate_one(request, &checked, &call, out));
+        let outcome = live.admit(&call).and_then(|()| live.generate_one(request, &checked, &call, out, tell));
         live.finish(&call, outcome)
     }
 
@@ -45,12 +55,13 @@ impl Kms {
         request: &DataKeyRequest<'_>,
         count: usize,
         out: &mut impl ColumnOutput,
-    ) -> Result<Served> {
+        tell: Tell<'_>,
+    ) -> Result<()> {
         let checked = self.check_data_key(request)?;
         let live = self.live()?;
         let call = self.data_key_call(request, &checked);
         let outcome =
-            live.admit(&call).and_then(|()| live.generate_many(request, &checked, &call, count, out));
+            live.admit(&call).and_then(|()| live.generate_many(request, &checked, &call, count, out, tell));
         live.finish(&call, outcome)
     }
 
@@ -104,8 +115,9 @@ impl Live {
         checked: &Checked<'_>,
         call: &Call<'_>,
         out: &mut impl Output<3>,
-    ) -> Result<Served> {
-        self.with_batch(request, checked, call, |batch| {
+        tell: Tell<'_>,
+    ) -> Result<()> {
+        self.with_batch(request, checked, call, tell, |batch| {
             let [plaintext, ciphertext, iv] = out.reserve(batch.needs)?;
             batch.seal([plaintext, ciphertext, iv])
         })
@@ -118,8 +130,9 @@ impl Live {
         call: &Call<'_>,
         count: usize,
         out: &mut impl ColumnOutput,
-    ) -> Result<Served> {
-        self.with_batch(request, checked, call, |batch| {
+        tell: Tell<'_>,
+    ) -> Result<()> {
+        self.with_batch(request, checked, call, tell, |batch| {
             out.reserve(batch.needs)?;
             for index in 0..count {
                 // A long batch outlives its seed: fresh ones as for calls one by one.
@@ -144,8 +157,9 @@ impl Live {
         request: &DataKeyRequest<'_>,
         checked: &Checked<'_>,
         call: &Call<'_>,
+        tell: Tell<'_>,
         body: impl FnOnce(&mut DataKeyBatch<'_>) -> Result<()>,
-    ) -> Result<Served> {
+    ) -> Result<()> {
         let now_ms = monotonic_ms();
         self.see_tokens(call, &[TokenKey::Named(checked.name)])?;
         let mut guard = self.lanes.take()?;
@@ -183,13 +197,12 @@ impl Live {
         let sealed = batch.sealed;
         done.data_keys += sealed;
         uses.sealed(key, version, sealed, now_ms);
-        let served = Served::new(key, version, sealer.request_id());
-        self.note_served(call, &served);
+        self.tell_served(call, tell, || ServedBy { key, version, request_id: sealer.request_id() });
         if self.uses_are_due(uses, now_ms) {
             drop(guard);
             self.write_due_uses(now_ms);
         }
-        Ok(served)
+        Ok(())
     }
 
     /// Sees to it that the key may be used: what is cached is fresh enough, and a rotation that is due has happened.

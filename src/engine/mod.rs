@@ -25,8 +25,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use smallvec::SmallVec;
-
 pub use aliases::{AliasInfo, AliasRequest};
 pub use audit::{AuditOptions, failure_request_id};
 pub use care::VERIFY_STEP;
@@ -35,8 +33,8 @@ pub use keys::{CreateKeyRequest, KeyInfo, TagInfo};
 pub use list::{ListPage, Listed};
 pub use policies::PolicyRequest;
 pub use request::{
-    ColumnOutput, DataKeyRequest, DecryptRequest, EncryptRequest, IdText, ImportRequest, KeyRequest, Output,
-    ReEncryptRequest, RotationRequest, ScheduleRequest, Served, flag,
+    ColumnOutput, DataKeyRequest, DecryptRequest, EncryptRequest, GrantTokens, IdText, ImportRequest,
+    KeyRequest, Output, ReEncryptRequest, RotationRequest, ScheduleRequest, Served, ServedBy, Tell, flag,
 };
 pub use versions::VersionInfo;
 
@@ -52,9 +50,6 @@ use crate::store::sealed::{Creation, SealedStore};
 use crate::store::{self, StoreOptions};
 use call::Call;
 use lane::{Counts, Lanes};
-
-/// Grant tokens of a request.
-pub type GrantTokens<'a> = SmallVec<[&'a str; 2]>;
 
 const DEFAULT_ACCOUNT: &str = "000000000000";
 const DEFAULT_REGION: &str = "local";

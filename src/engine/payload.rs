@@ -5,7 +5,8 @@ use subtle::ConstantTimeEq;
 use super::call::{Call, TokenKey};
 use super::lane::{KeyMemos, Lane};
 use super::request::{
-    self, DecryptRequest, EncryptRequest, Output, ReEncryptRequest, Served, VersionChoice, flag,
+    self, DecryptRequest, EncryptRequest, Output, ReEncryptRequest, Served, ServedBy, Tell, VersionChoice,
+    flag,
 };
 use super::{Kms, Live, states};
 use crate::access::Action;
@@ -26,6 +27,16 @@ enum Opens {
 impl Kms {
     /// Encrypts a payload into `out`: ciphertext, IV.
     pub fn encrypt(&self, request: &EncryptRequest<'_>, out: &mut impl Output<2>) -> Result<Served> {
+        Served::of(|tell| self.encrypt_and_tell(request, out, tell))
+    }
+
+    /// The same, for a caller that may not want to know what served it.
+    pub fn encrypt_and_tell(
+        &self,
+        request: &EncryptRequest<'_>,
+        out: &mut impl Output<2>,
+        tell: Tell<'_>,
+    ) -> Result<()> {
         request::check_flags("request.flags", request.flags, flag::INITIAL_VERSION | flag::DRY_RUN)?;
         request.check_plaintext()?;
         let choice = VersionChoice::new(request.version_id, request.flags)?;
@@ -34,20 +45,30 @@ impl Kms {
         let call = Call::new(&self.caller, Action::Encrypt, Some(name)).of_payload(request);
         let outcome = live.admit(&call).and_then(|()| {
             live.see_tokens(&call, &[TokenKey::Named(name)])?;
-            live.encrypt(request, request.plaintext, name, choice, &call, out)
+            live.encrypt(request, request.plaintext, name, choice, &call, out, tell)
         });
         live.finish(&call, outcome)
     }
 
     /// Decrypts a ciphertext blob into `out`: plaintext.
-    #[inline]
     pub fn decrypt(&self, request: &DecryptRequest<'_>, out: &mut impl Output<1>) -> Result<Served> {
-        self.decrypt_of(Opens::Every, request, out)
+        Served::of(|tell| self.decrypt_and_tell(request, out, tell))
+    }
+
+    /// The same, for a caller that may not want to know what served it.
+    #[inline]
+    pub fn decrypt_and_tell(
+        &self,
+        request: &DecryptRequest<'_>,
+        out: &mut impl Output<1>,
+        tell: Tell<'_>,
+    ) -> Result<()> {
+        self.decrypt_of(Opens::Every, request, out, tell)
     }
 
     /// As decrypt, but opens only what the key's initial version sealed.
     pub fn decrypt_initial(&self, request: &DecryptRequest<'_>, out: &mut impl Output<1>) -> Result<Served> {
-        self.decrypt_of(Opens::Initial, request, out)
+        Served::of(|tell| self.decrypt_of(Opens::Initial, request, out, tell))
     }
 
     #[inline]
@@ -56,7 +77,8 @@ impl Kms {
         opens: Opens,
         request: &DecryptRequest<'_>,
         out: &mut impl Output<1>,
-    ) -> Result<Served> {
+        tell: Tell<'_>,
+    ) -> Result<()> {
         request::check_flags("request.flags", request.flags, flag::DRY_RUN)?;
         let name = request.key_id.map(|key_id| self.shared.account.key_name(key_id)).transpose()?;
         let live = self.live()?;
@@ -66,7 +88,7 @@ impl Kms {
         let outcome = live.admit(&call).and_then(|()| {
             let blob = Blob::parse(request.ciphertext)?;
             live.see_tokens(&call, &[source_key(name, &blob)])?;
-            live.decrypt(opens, request, &blob, name, &call, out)
+            live.decrypt(opens, request, &blob, name, &call, out, tell)
         });
         live.finish(&call, outcome)
     }
@@ -103,7 +125,8 @@ impl Live {
         choice: VersionChoice<'_>,
         call: &Call<'_>,
         out: &mut impl Output<2>,
-    ) -> Result<Served> {
+        tell: Tell<'_>,
+    ) -> Result<()> {
         let now_ms = monotonic_ms();
         let mut guard = self.lanes.take()?;
         let (lane, epoch) = self.ready(guard.lane()?, name, choice, now_ms)?;
@@ -128,13 +151,12 @@ impl Live {
         }
         done.encrypted += 1;
         uses.sealed(key, version, 1, now_ms);
-        let served = Served::new(key, version, sealer.request_id());
-        self.note_served(call, &served);
+        self.tell_served(call, tell, || ServedBy { key, version, request_id: sealer.request_id() });
         if self.uses_are_due(uses, now_ms) {
             drop(guard);
             self.write_due_uses(now_ms);
         }
-        Ok(served)
+        Ok(())
     }
 
     #[inline]
@@ -146,7 +168,8 @@ impl Live {
         name: Option<KeyName<'_>>,
         call: &Call<'_>,
         out: &mut impl Output<1>,
-    ) -> Result<Served> {
+        tell: Tell<'_>,
+    ) -> Result<()> {
         let now_ms = monotonic_ms();
         let epoch = self.keyring.epoch(now_ms)?;
         let mut guard = self.lanes.take()?;
@@ -186,13 +209,12 @@ impl Live {
         }
         done.decrypted += 1;
         uses.opened(key, version, now_ms);
-        let served = Served::new(key, version, sealer.request_id());
-        self.note_served(call, &served);
+        self.tell_served(call, tell, || ServedBy { key, version, request_id: sealer.request_id() });
         if self.uses_are_due(uses, now_ms) {
             drop(guard);
             self.write_due_uses(now_ms);
         }
-        Ok(served)
+        Ok(())
     }
 
     /// The key that a request names, or the one that the blob says. If they differ, the blob's is not looked up.
@@ -227,13 +249,17 @@ impl Live {
         self.see_tokens(call, &[source_key(names.0, &blob), TokenKey::Named(names.1)])?;
         let from = Call::new(call.caller, Action::ReEncryptFrom, names.0).with_context(&source.aad);
         let mut plaintext = Scratch(vec![0; blob.ciphertext.len()]);
-        let opened = self.decrypt(Opens::Every, source, &blob, names.0, &from, &mut plaintext);
+        let opened = Served::of(|tell| {
+            self.decrypt(Opens::Every, source, &blob, names.0, &from, &mut plaintext, tell)
+        });
         if self.audit.is_some() {
             let source_key = from.with_facts(|facts| facts.key_id.clone());
             call.note(|facts| facts.source_key = source_key);
         }
         let opened = opened.map_err(ReEncryptRequest::of_source)?;
-        Ok((opened, self.encrypt(destination, &plaintext.0, names.1, choice, call, out)?))
+        let sealed =
+            Served::of(|tell| self.encrypt(destination, &plaintext.0, names.1, choice, call, out, tell));
+        Ok((opened, sealed?))
     }
 }
 
