@@ -53,21 +53,29 @@ pub(super) unsafe fn struct_size<T: Extensible>(pointer: *const T) -> Result<usi
 pub(super) unsafe fn request<T: Extensible>(pointer: *const T) -> Result<T> {
     // SAFETY: promised by the caller.
     let size = unsafe { struct_size(pointer) }?;
-    if size == size_of::<T>() {
-        // The usual case; a copy of a known size needs no call.
-        // SAFETY: struct_size readable bytes, at any alignment.
-        return Ok(unsafe { pointer.read_unaligned() });
+    let mut copy = MaybeUninit::<T>::uninit();
+    let mut source = pointer;
+    if size != size_of::<T>() {
+        // SAFETY: as above.
+        unsafe { copy_of_another_size(pointer, size, &mut copy) }?;
+        source = copy.as_ptr();
     }
-    // SAFETY: as above.
-    unsafe { request_of_another_size(pointer, size) }
+    // SAFETY: a whole T of the caller, at any alignment, or the copy; an Extensible is valid as all zeros and as whatever
+    // integers and pointers its caller put in. One read at the end, so that the fields need no memory of their own.
+    Ok(unsafe { source.read_unaligned() })
 }
 
 /// # Safety
 /// `pointer` points to `size` readable bytes.
 #[cold]
-unsafe fn request_of_another_size<T: Extensible>(pointer: *const T, size: usize) -> Result<T> {
+#[inline(never)]
+unsafe fn copy_of_another_size<T: Extensible>(
+    pointer: *const T,
+    size: usize,
+    copy: &mut MaybeUninit<T>,
+) -> Result<()> {
     let known = size.min(size_of::<T>());
-    let mut copy = MaybeUninit::<T>::zeroed();
+    *copy = MaybeUninit::zeroed();
     // SAFETY: both sides have `known` bytes, and the copy is new memory.
     unsafe { std::ptr::copy_nonoverlapping(pointer.cast::<u8>(), copy.as_mut_ptr().cast::<u8>(), known) };
     for offset in known..size {
@@ -79,8 +87,7 @@ unsafe fn request_of_another_size<T: Extensible>(pointer: *const T, size: usize)
             )));
         }
     }
-    // SAFETY: an Extensible is valid as all zeros and as whatever integers and pointers its caller put in.
-    Ok(unsafe { copy.assume_init() })
+    Ok(())
 }
 
 /// # Safety

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::blob::HEADER_SIZE;
 use crate::error::{Error, Result};
 
 pub const MAX_RAW: usize = 8192;
@@ -44,27 +45,69 @@ impl<'a> Aad<'a> {
         }
     }
 
-    /// Appends the encoding: a kind byte, then the raw bytes, or each pair with its lengths.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    /// Bytes of the encoding.
+    #[inline]
+    fn encoded_len(&self) -> usize {
         match self {
-            Aad::None => out.push(0),
+            Aad::None => 1,
+            Aad::Raw(bytes) => 1 + bytes.len(),
+            Aad::Context(context) => 1 + context.texts().map(|text| 4 + text.len()).sum::<usize>(),
+        }
+    }
+
+    /// Writes the encoding, a kind byte, then the raw bytes, or each pair with its lengths, into a place of its length.
+    #[inline]
+    fn encode(&self, place: &mut [u8]) {
+        let Some((kind, mut rest)) = place.split_first_mut() else { return };
+        match self {
+            Aad::None => *kind = 0,
             Aad::Raw(bytes) => {
-                out.push(1);
-                out.extend_from_slice(bytes);
+                *kind = 1;
+                rest.copy_from_slice(bytes);
             }
             Aad::Context(context) => {
-                out.push(2);
-                for text in context.pairs.iter().flat_map(|(key, value)| [key, value]) {
+                *kind = 2;
+                for text in context.texts() {
+                    let Some((len, later)) = rest.split_first_chunk_mut() else { return };
+                    let (text_place, later) = later.split_at_mut(text.len());
                     // MAX_CONTEXT is far below u32::MAX.
-                    out.extend_from_slice(&(text.len() as u32).to_be_bytes());
-                    out.extend_from_slice(text.as_bytes());
+                    *len = (text.len() as u32).to_be_bytes();
+                    text_place.copy_from_slice(text.as_bytes());
+                    rest = later;
                 }
             }
         }
     }
 }
 
+/// A place to put AAD together, used again and again; holds nothing secret.
+#[derive(Default)]
+pub struct AadBuffer {
+    bytes: Vec<u8>,
+}
+
+impl AadBuffer {
+    /// A blob's AAD: its header, and the encoding of what its caller gives.
+    #[inline]
+    pub fn build(&mut self, header: &[u8; HEADER_SIZE], aad: &Aad<'_>) -> &[u8] {
+        let len = HEADER_SIZE + aad.encoded_len();
+        if self.bytes.len() < len {
+            self.bytes.resize(len, 0);
+        }
+        let (place, _) = self.bytes.split_at_mut(len);
+        let (header_place, encoding) = place.split_at_mut(HEADER_SIZE);
+        header_place.copy_from_slice(header);
+        aad.encode(encoding);
+        place
+    }
+}
+
 impl<'a> Context<'a> {
+    /// Key, value, key, value, ...
+    fn texts(&self) -> impl Iterator<Item = &'a str> {
+        self.pairs.iter().flat_map(|(key, value)| [*key, *value])
+    }
+
     pub fn check_len(pairs: usize) -> Result<()> {
         if pairs > MAX_CONTEXT_PAIRS {
             return Err(Error::argument(format!(

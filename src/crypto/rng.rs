@@ -88,7 +88,7 @@ impl Generator {
         for (part, entropy) in self.key.chunks_exact_mut(8).zip(entropy.into_iter().flatten()) {
             part.iter_mut().zip(entropy.to_le_bytes()).for_each(|(key, entropy)| *key ^= entropy);
         }
-        secret::on_wiped_stack::<{ secret::KEY_WORK_DEPTH }, _>(|| self.next_blocks());
+        secret::on_key_stack(|| self.next_blocks());
     }
 
     fn next_blocks(&mut self) {

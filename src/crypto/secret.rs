@@ -17,6 +17,16 @@ pub fn wipe(bytes: &mut [u8]) {
     unsafe { std::arch::asm!("/* {0} */", in(reg) bytes.as_ptr(), options(nostack, preserves_flags)) };
 }
 
+/// Empties a place for a secret, and overwrites it.
+pub fn clear<T>(place: &mut Option<T>) {
+    drop(place.take());
+    // SAFETY: what was in it is dropped, and it is given a value again before anyone can look.
+    unsafe {
+        wipe(std::slice::from_raw_parts_mut(std::ptr::from_mut(place).cast::<u8>(), size_of::<Option<T>>()));
+        std::ptr::write(place, None);
+    }
+}
+
 /// Runs work on keys in stack frames of its own, and overwrites DEPTH bytes of them when it is done: compilers spill
 /// key schedules and hash keys where they like, and no destructor reaches those copies. What `work` returns, and what
 /// it takes by value, is not secret. tests/residue.rs looks for what a DEPTH leaves.
@@ -45,6 +55,17 @@ fn wipe_stack<const DEPTH: usize>() {
 /// A DEPTH for on_wiped_stack: unoptimised code has larger frames.
 pub const fn stack_depth(optimised: usize) -> usize {
     if cfg!(debug_assertions) { 32 * 1024 } else { optimised }
+}
+
+/// on_wiped_stack for the expansion of AES keys, and for work under them. The frames of crypto::x86_64 are small; those of
+/// the `aes` and `ghash` crates are not.
+#[inline]
+pub fn on_key_stack<T>(work: impl FnOnce() -> T) -> T {
+    #[cfg(target_arch = "x86_64")]
+    if super::x86_64::is_usable() {
+        return on_wiped_stack::<{ stack_depth(3 * 1024) }, _>(work);
+    }
+    on_wiped_stack::<KEY_WORK_DEPTH, _>(work)
 }
 
 /// For work that expands keys.

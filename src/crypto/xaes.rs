@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 
 use super::aes256::Aes256;
 use super::gcm::{Gcm, IV_SIZE, TAG_SIZE};
-use super::secret::{KEY_WORK_DEPTH, on_wiped_stack};
+use super::secret::on_key_stack;
 use crate::error::{Error, Result};
 
 /// Bytes of N1, the derivation nonce.
@@ -55,7 +55,7 @@ fn kbkdf(key: &[u8; 32], label: Label, context: &[u8; 12]) -> [u8; 32] {
     output
 }
 
-/// The AES-256-GCM key for all messages with this N1. To be called on a stack that is wiped (secret::on_wiped_stack).
+/// The AES-256-GCM key for all messages with this N1. To be called on a stack that is wiped (secret::on_key_stack).
 pub fn subkey(key: &[u8; 32], n1: &[u8; N1_SIZE]) -> Gcm {
     let mut derived = kbkdf(key, Label::Subkey, n1);
     let gcm = Gcm::new(&derived);
@@ -65,7 +65,7 @@ pub fn subkey(key: &[u8; 32], n1: &[u8; N1_SIZE]) -> Gcm {
 
 /// What a blob shows of its version's material, so that no blob opens under two keys.
 pub fn commitment(key: &[u8; 32]) -> [u8; COMMITMENT_SIZE] {
-    on_wiped_stack::<KEY_WORK_DEPTH, _>(|| kbkdf(key, Label::Commitment, &[0; 12]))
+    on_key_stack(|| kbkdf(key, Label::Commitment, &[0; 12]))
 }
 
 fn split(nonce: &[u8; NONCE_SIZE]) -> (&[u8; N1_SIZE], &[u8; IV_SIZE]) {
@@ -85,7 +85,7 @@ pub fn seal(
     out: &mut [u8],
 ) -> Result<()> {
     let (n1, iv) = split(nonce);
-    on_wiped_stack::<KEY_WORK_DEPTH, _>(|| subkey(key, n1).seal(iv, aad, plaintext, out))
+    on_key_stack(|| subkey(key, n1).seal(iv, aad, plaintext, out))
 }
 
 /// Decrypts one message into `out`, TAG_SIZE shorter than the ciphertext; untouched if the tag is wrong.
@@ -98,5 +98,5 @@ pub fn open(
 ) -> Result<()> {
     let (n1, iv) = split(nonce);
     let (ciphertext, tag) = sealed.split_last_chunk::<TAG_SIZE>().ok_or(Error::InvalidCiphertext)?;
-    on_wiped_stack::<KEY_WORK_DEPTH, _>(|| subkey(key, n1).open(iv, aad, ciphertext, tag, out))
+    on_key_stack(|| subkey(key, n1).open(iv, aad, ciphertext, tag, out))
 }

@@ -1,10 +1,11 @@
 //! GenerateDataKey, one and many, and random bytes.
 
 use super::call::{Call, TokenKey};
-use super::lane::{Lane, Message, Sealer};
+use super::lane::Lane;
 use super::request::{
     self, ColumnOutput, DataKeyLength, DataKeyRequest, Output, Served, ServedBy, Tell, VersionChoice, flag,
 };
+use super::sealer::{Message, Sealer};
 use super::{Kms, Live, rotation, states};
 use crate::access::Action;
 use crate::crypto::secret::{self, Material};
@@ -98,11 +99,11 @@ impl Kms {
             )));
         }
         self.on_store(Action::GenerateRandom, flags, |live| {
-            let mut guard = live.lanes.take()?;
-            let sealer = &mut guard.lane()?.sealer;
-            sealer.wake(monotonic_ms())?;
-            let [random] = out.reserve([number_of_bytes as usize])?;
-            random.map_or(Ok(()), |random| sealer.fill_secret(random))
+            live.lanes.with(|lane| {
+                lane.sealer.wake(monotonic_ms())?;
+                let [random] = out.reserve([number_of_bytes as usize])?;
+                random.map_or(Ok(()), |random| lane.sealer.fill_secret(random))
+            })
         })
     }
 }
@@ -162,44 +163,43 @@ impl Live {
     ) -> Result<()> {
         let now_ms = monotonic_ms();
         self.see_tokens(call, &[TokenKey::Named(checked.name)])?;
-        let mut guard = self.lanes.take()?;
-        let (lane, epoch) = self.ready(guard.lane()?, checked.name, checked.choice, now_ms)?;
-        let Lane { keys, decisions, sealer, aad, done, uses } = lane;
-        let key = keys.by_name(&self.keyring, checked.name, epoch)?;
-        let grant = decisions.permit(call, key, epoch)?;
-        self.note_key(call, key, grant);
-        if checked.length.by_hsm {
-            return Err(Error::InvalidKeyUsage(
-                "request.key_spec: AES_256_HSM needs a key that an HSM holds",
-            ));
-        }
-        let (version, material) = states::to_seal(key, checked.choice)?;
-        sealer.wake(now_ms)?;
-        aad.clear();
-        aad.extend_from_slice(&version.header);
-        request.aad.encode(aad);
-        let wanted = if request.flags & flag::SKIP_PLAINTEXT != 0 { 0 } else { checked.length.bytes };
-        let mut batch = DataKeyBatch {
-            needs: [wanted, checked.length.bytes + blob::OVERHEAD, gcm::IV_SIZE],
-            length: checked.length.bytes,
-            key,
-            version,
-            material,
-            epoch,
-            aad,
-            sealer,
-            sealed: 0,
-        };
-        if request.flags & flag::DRY_RUN != 0 {
-            return Err(Error::DryRunOk);
-        }
-        body(&mut batch)?;
-        let sealed = batch.sealed;
-        done.data_keys += sealed;
-        uses.sealed(key, version, sealed, now_ms);
-        self.tell_served(call, tell, || ServedBy { key, version, request_id: sealer.request_id() });
-        if self.uses_are_due(uses, now_ms) {
-            drop(guard);
+        let uses_are_due = self.lanes.with(|lane| {
+            let (lane, epoch) = self.ready(lane, checked.name, checked.choice, now_ms)?;
+            let Lane { keys, decisions, sealer, aad, done, uses } = lane;
+            let key = keys.by_name(&self.keyring, checked.name, epoch)?;
+            let grant = decisions.permit(call, key, epoch)?;
+            self.note_key(call, key, grant);
+            if checked.length.by_hsm {
+                return Err(Error::InvalidKeyUsage(
+                    "request.key_spec: AES_256_HSM needs a key that an HSM holds",
+                ));
+            }
+            let (version, material) = states::to_seal(key, checked.choice)?;
+            sealer.wake(now_ms)?;
+            let aad = aad.build(&version.header, &request.aad);
+            let wanted = if request.flags & flag::SKIP_PLAINTEXT != 0 { 0 } else { checked.length.bytes };
+            let mut batch = DataKeyBatch {
+                needs: [wanted, checked.length.bytes + blob::OVERHEAD, gcm::IV_SIZE],
+                length: checked.length.bytes,
+                key,
+                version,
+                material,
+                epoch,
+                aad,
+                sealer,
+                sealed: 0,
+            };
+            if request.flags & flag::DRY_RUN != 0 {
+                return Err(Error::DryRunOk);
+            }
+            body(&mut batch)?;
+            let sealed = batch.sealed;
+            done.data_keys += sealed;
+            uses.sealed(key, version, sealed, now_ms);
+            self.tell_served(call, tell, || ServedBy { key, version, request_id: sealer.request_id() });
+            Ok(self.uses_are_due(uses, now_ms))
+        })?;
+        if uses_are_due {
             self.write_due_uses(now_ms);
         }
         Ok(())

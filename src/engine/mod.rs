@@ -17,9 +17,11 @@ mod payload;
 mod policies;
 mod request;
 mod rotation;
+mod sealer;
 mod states;
 mod usage;
 mod versions;
+mod ways;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -128,32 +128,31 @@ impl Live {
         tell: Tell<'_>,
     ) -> Result<()> {
         let now_ms = monotonic_ms();
-        let mut guard = self.lanes.take()?;
-        let (lane, epoch) = self.ready(guard.lane()?, name, choice, now_ms)?;
-        let Lane { keys, decisions, sealer, aad, done, uses } = lane;
-        let key = keys.by_name(&self.keyring, name, epoch)?;
-        let grant = decisions.permit(call, key, epoch)?;
-        self.note_key(call, key, grant);
-        let (version, material) = states::to_seal(key, choice)?;
-        sealer.wake(now_ms)?;
-        if request.flags & flag::DRY_RUN != 0 {
-            return Err(Error::DryRunOk);
-        }
-        let [ciphertext, iv] = out.reserve([plaintext.len() + blob::OVERHEAD, gcm::IV_SIZE])?;
-        let ciphertext = ciphertext.ok_or_else(|| Error::Internal("no place for the ciphertext"))?;
-        aad.clear();
-        aad.extend_from_slice(&version.header);
-        request.aad.encode(aad);
-        let message = sealer.payload_message(key, version, material)?;
-        sealer.seal(&message, &version.header, aad, plaintext, ciphertext)?;
-        if let Some(iv) = iv {
-            iv.copy_from_slice(&message.iv);
-        }
-        done.encrypted += 1;
-        uses.sealed(key, version, 1, now_ms);
-        self.tell_served(call, tell, || ServedBy { key, version, request_id: sealer.request_id() });
-        if self.uses_are_due(uses, now_ms) {
-            drop(guard);
+        let uses_are_due = self.lanes.with(|lane| {
+            let (lane, epoch) = self.ready(lane, name, choice, now_ms)?;
+            let Lane { keys, decisions, sealer, aad, done, uses } = lane;
+            let key = keys.by_name(&self.keyring, name, epoch)?;
+            let grant = decisions.permit(call, key, epoch)?;
+            self.note_key(call, key, grant);
+            let (version, material) = states::to_seal(key, choice)?;
+            sealer.wake(now_ms)?;
+            if request.flags & flag::DRY_RUN != 0 {
+                return Err(Error::DryRunOk);
+            }
+            let [ciphertext, iv] = out.reserve([plaintext.len() + blob::OVERHEAD, gcm::IV_SIZE])?;
+            let ciphertext = ciphertext.ok_or_else(|| Error::Internal("no place for the ciphertext"))?;
+            let aad = aad.build(&version.header, &request.aad);
+            let message = sealer.payload_message(key, version, material)?;
+            sealer.seal(&message, &version.header, aad, plaintext, ciphertext)?;
+            if let Some(iv) = iv {
+                iv.copy_from_slice(&message.iv);
+            }
+            done.encrypted += 1;
+            uses.sealed(key, version, 1, now_ms);
+            self.tell_served(call, tell, || ServedBy { key, version, request_id: sealer.request_id() });
+            Ok(self.uses_are_due(uses, now_ms))
+        })?;
+        if uses_are_due {
             self.write_due_uses(now_ms);
         }
         Ok(())
@@ -172,46 +171,45 @@ impl Live {
     ) -> Result<()> {
         let now_ms = monotonic_ms();
         let epoch = self.keyring.epoch(now_ms)?;
-        let mut guard = self.lanes.take()?;
-        let Lane { keys, decisions, sealer, aad, done, uses } = guard.lane()?;
-        let key = self.key_to_open(keys, name, blob, epoch)?;
-        let grant = decisions.permit(call, key, epoch)?;
-        self.note_key(call, key, grant);
-        if key.uuid != blob.header.key_uuid {
-            return Err(Error::IncorrectKey("request.key_id".into()));
-        }
-        let (version, material) = states::to_open(key, blob.header.version)?;
-        if opens == Opens::Initial
-            && key.initial().is_none_or(|initial| initial.record.number != version.record.number)
-        {
-            return Err(Error::InvalidCiphertext);
-        }
-        sealer.wake(now_ms)?;
+        let uses_are_due = self.lanes.with(|lane| {
+            let Lane { keys, decisions, sealer, aad, done, uses } = lane;
+            let key = self.key_to_open(keys, name, blob, epoch)?;
+            let grant = decisions.permit(call, key, epoch)?;
+            self.note_key(call, key, grant);
+            if key.uuid != blob.header.key_uuid {
+                return Err(Error::IncorrectKey("request.key_id".into()));
+            }
+            let (version, material) = states::to_open(key, blob.header.version)?;
+            if opens == Opens::Initial
+                && key.initial().is_none_or(|initial| initial.record.number != version.record.number)
+            {
+                return Err(Error::InvalidCiphertext);
+            }
+            sealer.wake(now_ms)?;
 
-        let dry_run = request.flags & flag::DRY_RUN != 0;
-        let plaintext = if dry_run { None } else { Some(out.reserve([blob.ciphertext.len()])?) };
-        // The header holds the commitment: a blob of other material is refused before anything is decrypted.
-        let header_is_ours = blob.header_bytes.ct_eq(&version.header);
-        let iv_is_right = request.iv.is_empty() || bool::from(request.iv.ct_eq(blob.iv.as_slice()));
-        if !(bool::from(header_is_ours) && iv_is_right) {
-            return Err(Error::InvalidCiphertext);
-        }
-        aad.clear();
-        aad.extend_from_slice(&version.header);
-        request.aad.encode(aad);
-        sealer.with_subkey(key, version, material, blob.n1, |gcm| match plaintext {
-            Some([Some(plaintext)]) => gcm.open(blob.iv, aad, blob.ciphertext, blob.tag, plaintext),
-            Some([None]) => Err(Error::Internal("no place for the plaintext")),
-            None => gcm.verify(blob.iv, aad, blob.ciphertext, blob.tag),
+            let dry_run = request.flags & flag::DRY_RUN != 0;
+            let plaintext = if dry_run { None } else { Some(out.reserve([blob.ciphertext.len()])?) };
+            // The header holds the commitment: a blob of other material is refused before anything is decrypted.
+            let header_is_ours = blob.header_bytes.ct_eq(&version.header);
+            let iv_is_right = request.iv.is_empty() || bool::from(request.iv.ct_eq(blob.iv.as_slice()));
+            if !(bool::from(header_is_ours) && iv_is_right) {
+                return Err(Error::InvalidCiphertext);
+            }
+            let aad = aad.build(&version.header, &request.aad);
+            sealer.with_subkey(key, version, material, blob.n1, |gcm| match plaintext {
+                Some([Some(plaintext)]) => gcm.open(blob.iv, aad, blob.ciphertext, blob.tag, plaintext),
+                Some([None]) => Err(Error::Internal("no place for the plaintext")),
+                None => gcm.verify(blob.iv, aad, blob.ciphertext, blob.tag),
+            })?;
+            if dry_run {
+                return Err(Error::DryRunOk);
+            }
+            done.decrypted += 1;
+            uses.opened(key, version, now_ms);
+            self.tell_served(call, tell, || ServedBy { key, version, request_id: sealer.request_id() });
+            Ok(self.uses_are_due(uses, now_ms))
         })?;
-        if dry_run {
-            return Err(Error::DryRunOk);
-        }
-        done.decrypted += 1;
-        uses.opened(key, version, now_ms);
-        self.tell_served(call, tell, || ServedBy { key, version, request_id: sealer.request_id() });
-        if self.uses_are_due(uses, now_ms) {
-            drop(guard);
+        if uses_are_due {
             self.write_due_uses(now_ms);
         }
         Ok(())

@@ -16,7 +16,8 @@ const BLOCK: usize = 16;
 
 /// Whether this processor has everything that the functions here are compiled for. AVX is asked for because it saves the
 /// copies of two-operand instructions; all but the very first processors with AES-NI have it.
-fn is_usable() -> bool {
+#[inline]
+pub fn is_usable() -> bool {
     is_x86_feature_detected!("aes")
         && is_x86_feature_detected!("pclmulqdq")
         && is_x86_feature_detected!("avx")
