@@ -9,7 +9,7 @@ use super::output::{Buffers, Columns, optional, required};
 use super::types::{
     kms_buffer_t, kms_bytes_t, kms_column_t, kms_context_entry_t, kms_error_t, kms_status_t, kms_t,
 };
-use crate::engine::{DataKeyRequest, DecryptRequest, EncryptRequest};
+use crate::engine::{DataKeyRequest, DecryptRequest, EncryptRequest, ServedBy};
 use crate::error::Result;
 
 /// A data key to generate.
@@ -168,7 +168,8 @@ pub unsafe extern "C" fn kms_generate_data_key(
             let mut places = ContextPlaces::new();
             let request = data_key_request(&raw, &mut places)?;
             buffers.refuse_overlap(&[raw.aad])?;
-            info.tell(|tell| kms.generate_data_key_and_tell(&request, &mut buffers, tell))?;
+            let mut tell = |by: &ServedBy<'_>| info.served_by(by);
+            kms.generate_data_key_and_tell(&request, &mut buffers, info.wanted(&mut tell))?;
             buffers.finish();
             Ok(())
         }
@@ -211,7 +212,8 @@ pub unsafe extern "C" fn kms_generate_data_keys(
             let mut places = ContextPlaces::new();
             let request = data_key_request(&raw, &mut places)?;
             columns.targets.refuse_overlap(&[raw.aad])?;
-            info.tell(|tell| kms.generate_data_keys(&request, count, &mut columns, tell))?;
+            let mut tell = |by: &ServedBy<'_>| info.served_by(by);
+            kms.generate_data_keys_and_tell(&request, count, &mut columns, info.wanted(&mut tell))?;
             columns.targets.finish();
             Ok(())
         }
@@ -275,7 +277,8 @@ pub unsafe extern "C" fn kms_encrypt(
             // Before it is compared with the buffers: an absurd length overlaps whatever lies behind it.
             request.check_plaintext()?;
             buffers.refuse_overlap(&[raw.aad, raw.plaintext])?;
-            info.tell(|tell| kms.encrypt_and_tell(&request, &mut buffers, tell))?;
+            let mut tell = |by: &ServedBy<'_>| info.served_by(by);
+            kms.encrypt_and_tell(&request, &mut buffers, info.wanted(&mut tell))?;
             buffers.finish();
             Ok(())
         }
@@ -319,7 +322,8 @@ pub unsafe extern "C" fn kms_decrypt(
                 flags: raw.flags,
             };
             buffers.refuse_overlap(&[raw.aad, raw.ciphertext, raw.iv])?;
-            info.tell(|tell| kms.decrypt_and_tell(&request, &mut buffers, tell))?;
+            let mut tell = |by: &ServedBy<'_>| info.served_by(by);
+            kms.decrypt_and_tell(&request, &mut buffers, info.wanted(&mut tell))?;
             buffers.finish();
             Ok(())
         }

@@ -19,7 +19,9 @@ use super::versions::kms_version_info_t;
 use crate::crypto::uuid::Uuid;
 use crate::crypto::{hex, uuid};
 use crate::dialect::Response;
-use crate::engine::{AliasInfo, KeyInfo, ListPage, Listed, Served, Stats, TagInfo, Tell, VersionInfo};
+use crate::engine::{
+    AliasInfo, KeyInfo, ListPage, Listed, Served, ServedBy, Stats, TagInfo, Tell, VersionInfo,
+};
 use crate::error::{Error, Result};
 use crate::store::verify::Damage;
 
@@ -64,16 +66,15 @@ impl<T: Extensible> Info<T> {
 }
 
 impl Info<kms_data_key_info_t> {
-    /// Runs an operation that tells what served it, if the caller wants to know.
+    /// What takes what served the request, if the caller wants to know.
     #[inline(always)]
-    pub fn tell(&self, run: impl FnOnce(Tell<'_>) -> Result<()>) -> Result<()> {
-        if self.place.is_null() {
-            return run(None);
-        }
-        run(Some(&mut |by| {
-            let version = &by.version.record;
-            self.data_key(by.key.id(), &version.version_id, version.number, &by.request_id);
-        }))
+    pub fn wanted<'a>(&self, tell: &'a mut dyn FnMut(&ServedBy<'_>)) -> Tell<'a> {
+        if self.place.is_null() { None } else { Some(tell) }
+    }
+
+    pub fn served_by(&self, by: &ServedBy<'_>) {
+        let version = &by.version.record;
+        self.data_key(by.key.id(), &version.version_id, version.number, &by.request_id);
     }
 
     pub fn served(&self, served: &Served) {

@@ -102,17 +102,18 @@ impl<T: Offer, const N: usize> Targets<T, N> {
     /// Outputs must not overlap each other, nor an input.
     #[inline(always)]
     pub fn refuse_overlap(&self, inputs: &[kms_bytes_t]) -> Result<()> {
-        let ranges = self.copies.map(|copy| range(copy.data(), copy.capacity()));
         let overlap = |a: &Range<usize>, b: &Range<usize>| a.start.max(b.start) < a.end.min(b.end);
-        for (index, output) in ranges.iter().enumerate() {
-            for (other, range) in ranges.iter().enumerate().skip(index + 1) {
-                if overlap(output, range) {
-                    return Err(overlapping(self.names[index], self.names[other]));
+        let outputs =
+            || self.names.iter().zip(self.copies.iter().map(|copy| range(copy.data(), copy.capacity())));
+        for (index, (name, output)) in outputs().enumerate() {
+            for (other, range) in outputs().skip(index + 1) {
+                if overlap(&output, &range) {
+                    return Err(overlapping(name, other));
                 }
             }
             for input in inputs {
-                if overlap(output, &range(input.data, input.len)) {
-                    return Err(overlapping(self.names[index], "an input"));
+                if overlap(&output, &range(input.data, input.len)) {
+                    return Err(overlapping(name, "an input"));
                 }
             }
         }
@@ -151,16 +152,18 @@ impl<const N: usize> Output<N> for Buffers<N> {
     #[inline(always)]
     fn reserve(&mut self, needs: [usize; N]) -> Result<[Option<&mut [u8]>; N]> {
         self.needs = needs;
-        for index in 0..N {
-            if !self.places[index].is_null() && self.copies[index].capacity < needs[index] {
-                return self.too_small(self.names[index]);
+        for (((place, copy), need), name) in self.places.iter().zip(&self.copies).zip(needs).zip(self.names) {
+            if !place.is_null() && copy.capacity < need {
+                return self.too_small(name);
             }
         }
         let mut outputs = [const { None }; N];
-        for index in 0..N {
-            if !self.places[index].is_null() {
-                // SAFETY: capacity >= needs bytes of the caller, distinct from the other outputs (refuse_overlap).
-                outputs[index] = Some(unsafe { bytes_of(self.copies[index].data, needs[index]) });
+        for (((place, copy), need), output) in
+            self.places.iter().zip(&self.copies).zip(needs).zip(&mut outputs)
+        {
+            if !place.is_null() {
+                // SAFETY: capacity >= need bytes of the caller, distinct from the other outputs (refuse_overlap).
+                *output = Some(unsafe { bytes_of(copy.data, need) });
             }
         }
         Ok(outputs)
@@ -216,11 +219,11 @@ impl ColumnOutput for Columns {
     fn item(&mut self, index: usize) -> [Option<&mut [u8]>; 3] {
         let Targets { places, copies, needs, .. } = &self.targets;
         let mut outputs = [const { None }; 3];
-        for at in 0..3 {
-            if !places[at].is_null() && index < self.count {
-                let data = copies[at].data.wrapping_add(index * copies[at].stride);
+        for (((place, copy), need), output) in places.iter().zip(copies).zip(needs).zip(&mut outputs) {
+            if !place.is_null() && index < self.count {
+                let data = copy.data.wrapping_add(index * copy.stride);
                 // SAFETY: reserve() saw that item count-1 ends within capacity; columns do not overlap.
-                outputs[at] = Some(unsafe { bytes_of(data, needs[at]) });
+                *output = Some(unsafe { bytes_of(data, *need) });
             }
         }
         outputs

@@ -51,7 +51,9 @@ impl<'a> Aad<'a> {
         match self {
             Aad::None => 1,
             Aad::Raw(bytes) => 1 + bytes.len(),
-            Aad::Context(context) => 1 + context.texts().map(|text| 4 + text.len()).sum::<usize>(),
+            Aad::Context(context) => {
+                1 + context.pairs.iter().map(|(key, value)| 8 + key.len() + value.len()).sum::<usize>()
+            }
         }
     }
 
@@ -67,17 +69,24 @@ impl<'a> Aad<'a> {
             }
             Aad::Context(context) => {
                 *kind = 2;
-                for text in context.texts() {
-                    let Some((len, later)) = rest.split_first_chunk_mut() else { return };
-                    let (text_place, later) = later.split_at_mut(text.len());
-                    // MAX_CONTEXT is far below u32::MAX.
-                    *len = (text.len() as u32).to_be_bytes();
-                    text_place.copy_from_slice(text.as_bytes());
-                    rest = later;
+                for (key, value) in &*context.pairs {
+                    rest = put(value, put(key, rest));
                 }
             }
         }
     }
+}
+
+/// A string with its length before it; gives what is left of the place.
+#[inline]
+fn put<'p>(text: &str, place: &'p mut [u8]) -> &'p mut [u8] {
+    // MAX_CONTEXT is far below u32::MAX.
+    let len = (text.len() as u32).to_be_bytes();
+    let (len_place, rest) = place.split_at_mut(len.len());
+    let (text_place, rest) = rest.split_at_mut(text.len());
+    len_place.copy_from_slice(&len);
+    text_place.copy_from_slice(text.as_bytes());
+    rest
 }
 
 /// A place to put AAD together, used again and again; holds nothing secret.
@@ -103,11 +112,6 @@ impl AadBuffer {
 }
 
 impl<'a> Context<'a> {
-    /// Key, value, key, value, ...
-    fn texts(&self) -> impl Iterator<Item = &'a str> {
-        self.pairs.iter().flat_map(|(key, value)| [*key, *value])
-    }
-
     pub fn check_len(pairs: usize) -> Result<()> {
         if pairs > MAX_CONTEXT_PAIRS {
             return Err(Error::argument(format!(
@@ -121,10 +125,13 @@ impl<'a> Context<'a> {
     pub fn new(pairs: Pairs<'a>) -> Result<Self> {
         let mut pairs = pairs.into_owned();
         Self::put_in_order(&mut pairs)?;
+        if pairs.iter().any(|(key, value)| key.contains('\0') || value.contains('\0')) {
+            return Err(Error::argument("request.context: a string contains NUL"));
+        }
         Ok(Context { pairs: Cow::Owned(pairs) })
     }
 
-    /// The same of pairs that stay where they are.
+    /// The same of pairs that stay where they are, and were C strings: none contains NUL.
     pub fn in_place<'t: 'a>(pairs: &'a mut [(&'t str, &'t str)]) -> Result<Self> {
         Self::put_in_order(pairs)?;
         Ok(Context { pairs: Cow::Borrowed(pairs) })
@@ -140,9 +147,6 @@ impl<'a> Context<'a> {
         }
         if pairs.iter().any(|(key, _)| key.is_empty()) {
             return Err(Error::argument("request.context: a key is empty"));
-        }
-        if pairs.iter().any(|(key, value)| key.contains('\0') || value.contains('\0')) {
-            return Err(Error::argument("request.context: a string contains NUL"));
         }
         pairs.sort_unstable_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
         if pairs.windows(2).any(|two| matches!(two, [a, b] if a.0 == b.0)) {

@@ -20,7 +20,6 @@ const FLAGS: u32 = flag::SKIP_PLAINTEXT | flag::INITIAL_VERSION | flag::DRY_RUN;
 
 /// A request whose arguments are in order.
 struct Checked<'a> {
-    name: KeyName<'a>,
     choice: VersionChoice<'a>,
     length: DataKeyLength,
 }
@@ -43,9 +42,9 @@ impl Kms {
         out: &mut impl Output<3>,
         tell: Tell<'_>,
     ) -> Result<()> {
-        let checked = self.check_data_key(request)?;
+        let (name, checked) = self.check_data_key(request)?;
         let live = self.live()?;
-        let call = self.data_key_call(request, &checked);
+        let call = self.data_key_call(request, name, &checked);
         let outcome = live.admit(&call).and_then(|()| live.generate_one(request, &checked, &call, out, tell));
         live.finish(&call, outcome)
     }
@@ -56,11 +55,21 @@ impl Kms {
         request: &DataKeyRequest<'_>,
         count: usize,
         out: &mut impl ColumnOutput,
+    ) -> Result<Served> {
+        Served::of(|tell| self.generate_data_keys_and_tell(request, count, out, tell))
+    }
+
+    /// The same, for a caller that may not want to know what served it.
+    pub fn generate_data_keys_and_tell(
+        &self,
+        request: &DataKeyRequest<'_>,
+        count: usize,
+        out: &mut impl ColumnOutput,
         tell: Tell<'_>,
     ) -> Result<()> {
-        let checked = self.check_data_key(request)?;
+        let (name, checked) = self.check_data_key(request)?;
         let live = self.live()?;
-        let call = self.data_key_call(request, &checked);
+        let call = self.data_key_call(request, name, &checked);
         let outcome =
             live.admit(&call).and_then(|()| live.generate_many(request, &checked, &call, count, out, tell));
         live.finish(&call, outcome)
@@ -70,9 +79,10 @@ impl Kms {
     fn data_key_call<'a, 't: 'a>(
         &'a self,
         request: &'a DataKeyRequest<'t>,
+        name: KeyName<'a>,
         checked: &Checked<'a>,
     ) -> Call<'a> {
-        Call::new(&self.caller, Action::GenerateDataKey, Some(checked.name))
+        Call::new(&self.caller, Action::GenerateDataKey, Some(name))
             .with_version(request.version_id)
             .with_tokens(&request.grant_tokens)
             .with_context(&request.aad)
@@ -80,13 +90,14 @@ impl Kms {
     }
 
     #[inline(always)]
-    fn check_data_key<'a>(&self, request: &DataKeyRequest<'a>) -> Result<Checked<'a>> {
+    fn check_data_key<'a>(&self, request: &DataKeyRequest<'a>) -> Result<(KeyName<'a>, Checked<'a>)> {
         request::check_flags("request.flags", request.flags, FLAGS)?;
-        Ok(Checked {
-            name: self.shared.account.key_name(request.key_id)?,
+        let name = self.shared.account.key_name(request.key_id)?;
+        let checked = Checked {
             choice: VersionChoice::new(request.version_id, request.flags)?,
             length: DataKeyLength::new(request.key_spec, request.number_of_bytes)?,
-        })
+        };
+        Ok((name, checked))
     }
 
     /// Fills `out` with random bytes.
@@ -162,11 +173,14 @@ impl Live {
         body: impl FnOnce(&mut DataKeyBatch<'_>) -> Result<()>,
     ) -> Result<()> {
         let now_ms = monotonic_ms();
-        self.see_tokens(call, &[TokenKey::Named(checked.name)])?;
+        let name = call.key.ok_or(Error::Internal("a data key of no key"))?;
+        if !call.grant_tokens.is_empty() {
+            self.see_tokens(call, &[TokenKey::Named(name)])?;
+        }
         let uses_are_due = self.lanes.with(|lane| {
-            let (lane, epoch) = self.ready(lane, checked.name, checked.choice, now_ms)?;
+            let (lane, epoch) = self.ready(lane, name, checked.choice, now_ms)?;
             let Lane { keys, decisions, sealer, aad, done, uses } = lane;
-            let key = keys.by_name(&self.keyring, checked.name, epoch)?;
+            let key = keys.by_name(&self.keyring, name, epoch)?;
             let grant = decisions.permit(call, key, epoch)?;
             self.note_key(call, key, grant);
             if checked.length.by_hsm {

@@ -84,34 +84,40 @@ impl Lanes {
             USUAL.set(usual);
         }
         let count = self.slots.len();
+        let mut held = None;
         for offset in 0..count {
             let Some(slot) = self.slots.get((usual + offset) & (count - 1)) else { break };
-            let mut place = match slot.0.try_lock() {
-                Ok(place) => place,
+            match slot.0.try_lock() {
+                Ok(place) => held = Some(place),
                 Err(TryLockError::WouldBlock) => continue,
                 Err(TryLockError::Poisoned(poisoned)) => {
                     // A panic left it half done.
                     slot.0.clear_poison();
                     let mut place = poisoned.into_inner();
                     *place = None;
-                    place
+                    held = Some(place);
                 }
-            };
-            if place.is_none() {
-                self.build(&mut place)?;
             }
             if offset != 0 {
                 USUAL.set(usual + offset);
             }
-            return match place.as_mut() {
-                Some(lane) => work(lane),
-                None => Err(Error::Internal("an empty lane")),
-            };
+            break;
         }
-        self.with_another(work)
+        let mut passing = None;
+        let lane = match &mut held {
+            Some(place) => {
+                if place.is_none() {
+                    self.build(place)?;
+                }
+                place.as_mut()
+            }
+            None => Some(&mut *passing.insert(self.another()?).0),
+        };
+        // Called in one place only, so that it becomes a part of its caller.
+        lane.map_or(Err(Error::Internal("an empty lane")), work)
     }
 
-    /// Not inlined, as with_another: what they move would make the frame of every call 20 KiB larger.
+    /// Not inlined, as `another`: what they move would make the frame of every call 20 KiB larger.
     #[cold]
     #[inline(never)]
     fn build(&self, place: &mut Option<Lane>) -> Result<()> {
@@ -119,12 +125,11 @@ impl Lanes {
         Ok(())
     }
 
-    /// A lane for this call alone.
+    /// A lane for one call alone.
     #[cold]
     #[inline(never)]
-    fn with_another<T>(&self, work: impl FnOnce(&mut Lane) -> Result<T>) -> Result<T> {
-        let mut passing = Passing(Box::new(Lane::new(self)?), self);
-        work(&mut passing.0)
+    fn another(&self) -> Result<Passing<'_>> {
+        Ok(Passing(Box::new(Lane::new(self)?), self))
     }
 
     /// Takes the uses that are counted in lanes which nobody has just now.

@@ -1,7 +1,5 @@
 //! Encrypt, Decrypt and ReEncrypt.
 
-use subtle::ConstantTimeEq;
-
 use super::call::{Call, TokenKey};
 use super::lane::{KeyMemos, Lane};
 use super::request::{
@@ -45,7 +43,7 @@ impl Kms {
         let call = Call::new(&self.caller, Action::Encrypt, Some(name)).of_payload(request);
         let outcome = live.admit(&call).and_then(|()| {
             live.see_tokens(&call, &[TokenKey::Named(name)])?;
-            live.encrypt(request, request.plaintext, name, choice, &call, out, tell)
+            live.encrypt(request, request.plaintext, choice, &call, out, tell)
         });
         live.finish(&call, outcome)
     }
@@ -87,8 +85,10 @@ impl Kms {
             .with_context(&request.aad);
         let outcome = live.admit(&call).and_then(|()| {
             let blob = Blob::parse(request.ciphertext)?;
-            live.see_tokens(&call, &[source_key(name, &blob)])?;
-            live.decrypt(opens, request, &blob, name, &call, out, tell)
+            if !call.grant_tokens.is_empty() {
+                live.see_tokens(&call, &[source_key(name, &blob)])?;
+            }
+            live.decrypt(opens, request, &blob, &call, out, tell)
         });
         live.finish(&call, outcome)
     }
@@ -121,12 +121,12 @@ impl Live {
         &self,
         request: &EncryptRequest<'_>,
         plaintext: &[u8],
-        name: KeyName<'_>,
         choice: VersionChoice<'_>,
         call: &Call<'_>,
         out: &mut impl Output<2>,
         tell: Tell<'_>,
     ) -> Result<()> {
+        let name = call.key.ok_or(Error::Internal("an encryption under no key"))?;
         let now_ms = monotonic_ms();
         let uses_are_due = self.lanes.with(|lane| {
             let (lane, epoch) = self.ready(lane, name, choice, now_ms)?;
@@ -164,7 +164,6 @@ impl Live {
         opens: Opens,
         request: &DecryptRequest<'_>,
         blob: &Blob<'_>,
-        name: Option<KeyName<'_>>,
         call: &Call<'_>,
         out: &mut impl Output<1>,
         tell: Tell<'_>,
@@ -173,7 +172,7 @@ impl Live {
         let epoch = self.keyring.epoch(now_ms)?;
         let uses_are_due = self.lanes.with(|lane| {
             let Lane { keys, decisions, sealer, aad, done, uses } = lane;
-            let key = self.key_to_open(keys, name, blob, epoch)?;
+            let key = self.key_to_open(keys, call.key, blob, epoch)?;
             let grant = decisions.permit(call, key, epoch)?;
             self.note_key(call, key, grant);
             if key.uuid != blob.header.key_uuid {
@@ -190,9 +189,9 @@ impl Live {
             let dry_run = request.flags & flag::DRY_RUN != 0;
             let plaintext = if dry_run { None } else { Some(out.reserve([blob.ciphertext.len()])?) };
             // The header holds the commitment: a blob of other material is refused before anything is decrypted.
-            let header_is_ours = blob.header_bytes.ct_eq(&version.header);
-            let iv_is_right = request.iv.is_empty() || bool::from(request.iv.ct_eq(blob.iv.as_slice()));
-            if !(bool::from(header_is_ours) && iv_is_right) {
+            let header_is_ours = secret::is_equal(blob.header_bytes, &version.header);
+            let iv_is_right = request.iv.is_empty() || secret::is_equal(request.iv, blob.iv);
+            if !(header_is_ours && iv_is_right) {
                 return Err(Error::InvalidCiphertext);
             }
             let aad = aad.build(&version.header, &request.aad);
@@ -216,6 +215,7 @@ impl Live {
     }
 
     /// The key that a request names, or the one that the blob says. If they differ, the blob's is not looked up.
+    #[inline]
     fn key_to_open<'a>(
         &self,
         keys: &'a mut KeyMemos,
@@ -247,16 +247,14 @@ impl Live {
         self.see_tokens(call, &[source_key(names.0, &blob), TokenKey::Named(names.1)])?;
         let from = Call::new(call.caller, Action::ReEncryptFrom, names.0).with_context(&source.aad);
         let mut plaintext = Scratch(vec![0; blob.ciphertext.len()]);
-        let opened = Served::of(|tell| {
-            self.decrypt(Opens::Every, source, &blob, names.0, &from, &mut plaintext, tell)
-        });
+        let opened =
+            Served::of(|tell| self.decrypt(Opens::Every, source, &blob, &from, &mut plaintext, tell));
         if self.audit.is_some() {
             let source_key = from.with_facts(|facts| facts.key_id.clone());
             call.note(|facts| facts.source_key = source_key);
         }
         let opened = opened.map_err(ReEncryptRequest::of_source)?;
-        let sealed =
-            Served::of(|tell| self.encrypt(destination, &plaintext.0, names.1, choice, call, out, tell));
+        let sealed = Served::of(|tell| self.encrypt(destination, &plaintext.0, choice, call, out, tell));
         Ok((opened, sealed?))
     }
 }

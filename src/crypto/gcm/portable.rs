@@ -8,10 +8,9 @@ use aes::cipher::{BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncry
 use aes::{Aes256Enc, Block};
 use ghash::GHash;
 use ghash::universal_hash::UniversalHash;
-use subtle::ConstantTimeEq;
 
 use super::{IV_SIZE, TAG_SIZE};
-use crate::crypto::secret::{on_wiped_stack, stack_depth};
+use crate::crypto::secret::{is_equal, on_wiped_stack, stack_depth};
 
 const BLOCK: usize = 16;
 /// Blocks of keystream that are made at a time: the tag's mask and 112 bytes, more than any wrapped data key of usual size.
@@ -71,7 +70,7 @@ impl Gcm {
     ) -> bool {
         on_wiped_stack::<DEPTH, _>(|| {
             let stream = self.first_stream(iv, ciphertext.len());
-            let is_right = bool::from(self.tag(&stream[0], aad, ciphertext).ct_eq(tag));
+            let is_right = is_equal(&self.tag(&stream[0], aad, ciphertext), tag);
             if is_right {
                 self.crypt(iv, &stream, ciphertext, plaintext);
             }

@@ -3,13 +3,11 @@
 
 use std::arch::x86_64::*;
 
-use subtle::ConstantTimeEq;
-
 use super::aes::Schedule;
 use super::ghash::{Ghash, Powers};
 use super::{BLOCK, is_usable, load, load_partial, store};
 use crate::crypto::gcm::{IV_SIZE, TAG_SIZE};
-use crate::crypto::secret::{on_wiped_stack, stack_depth};
+use crate::crypto::secret::{is_equal, on_wiped_stack, stack_depth};
 
 /// Blocks of keystream that are made at a time.
 const WIDE: usize = 8;
@@ -113,7 +111,7 @@ impl Gcm {
         self.keystream(iv, 1, &mut stream);
         let mut expected = [0; TAG_SIZE];
         store(self.tag(stream[0], aad, ciphertext), &mut expected);
-        let is_right = bool::from(expected.ct_eq(tag));
+        let is_right = is_equal(&expected, tag);
         if is_right {
             self.crypt(iv, &stream, ciphertext, plaintext);
         }
