@@ -48,9 +48,9 @@ test:
 test-long:
 	$(CARGO) test --features test-hooks,cli --no-fail-fast -- --ignored --nocapture --test-threads=1
 
-# Every parser that input from outside reaches, a minute each (scripts/fuzz.sh SECONDS for longer).
+# Every parser that input from outside reaches, ten minutes each: two hours (scripts/fuzz.sh SECONDS TARGET... for less).
 fuzz:
-	@scripts/fuzz.sh 60
+	@scripts/fuzz.sh 600
 
 # What a data key costs, against other libraries' cryptography in the same run; rewrites the figures of docs/performance.md.
 # benches/rivals is a crate of its own, built once.

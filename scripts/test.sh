@@ -13,7 +13,10 @@ go_tags=libkms_pkgconfig
 
 c_files() { git ls-files --cached --others --exclude-standard '*.c' '*.h' '*.cpp' '*.hpp' ':!include' ':!tools'; }
 
-rust_format() { cargo fmt --check; }
+rust_format() {
+    cargo fmt --check && cargo fmt --check --manifest-path fuzz/Cargo.toml &&
+        cargo fmt --check --manifest-path benches/rivals/Cargo.toml
+}
 c_format() { c_files | xargs clang-format --dry-run --Werror; }
 clippy() {
     cargo clippy --quiet -- -D warnings &&
@@ -60,8 +63,11 @@ sdk_tests() {
         )
 }
 
+# `make fuzz`, shortly.
+fuzz() { scripts/fuzz.sh 4; }
+
 lint_steps=(rust_format c_format clippy python_lint go_format licences)
-all_steps=("${lint_steps[@]}" release go_vet rust_tests python_tests go_tests sdk_tests)
+all_steps=("${lint_steps[@]}" release go_vet rust_tests python_tests go_tests sdk_tests fuzz)
 case "${1:-}" in
     '') steps=("${all_steps[@]}") ;;
     lint) steps=("${lint_steps[@]}") ;;

@@ -1,11 +1,15 @@
 //! Who may: actions, key policies and their conditions, principals, grants and tokens, through the engine.
 
+#[path = "access/documentation.rs"]
+mod documentation;
 #[path = "access/grants.rs"]
 mod grants;
 #[path = "access/handles.rs"]
 mod handles;
 #[path = "access/policies.rs"]
 mod policies;
+#[path = "access/tenants.rs"]
+mod tenants;
 #[path = "access/world.rs"]
 mod world;
 

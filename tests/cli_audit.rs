@@ -228,12 +228,12 @@ fn a_log_of_several_files_is_verified_and_shown() {
     let tool = long_log();
     tool.run(&["audit", "verify", "audit.log"]).ok();
     let count = ["audit.log.1", "audit.log.2", "audit.log"].map(|file| tool.records(file).len());
-    let shown = tool.json(&["audit", "show", "audit.log", "--last", "1000000"]);
+    let shown = tool.json(&["audit", "tail", "audit.log", "--last", "1000000"]);
     let shown = shown.as_array().expect("a list");
     let numbers: Vec<u64> = shown.iter().filter_map(|record| record["seq"].as_u64()).collect();
     assert!(shown.len() >= count.iter().sum(), "{} of {count:?}", shown.len());
     assert_eq!(numbers, (1..=shown.len() as u64).collect::<Vec<_>>());
-    let last = tool.json(&["audit", "show", "audit.log", "--last", "3"]);
+    let last = tool.json(&["audit", "tail", "audit.log", "--last", "3"]);
     assert_eq!(last.as_array().expect("a list").as_slice(), &shown[shown.len() - 3..]);
     assert_eq!((&shown[0]["action"], &shown[1]["key"]), (&json!("kms:CreateKey"), &json!("one")));
 
@@ -248,15 +248,15 @@ fn a_log_of_several_files_is_verified_and_shown() {
 #[test]
 fn a_log_is_shown_without_its_store() {
     let (tool, _) = with_log();
-    let mut command = tool.command(&["audit", "show", "audit.log", "--last", "2"]);
+    let mut command = tool.command(&["audit", "tail", "audit.log", "-n", "2"]);
     command.env_remove("KMS_STORE").env_remove("KMS_ROOT_KEY_URI");
     let table = finish(command, b"").ok().text();
     assert_eq!(table.lines().count(), 3, "{table}");
     assert!(table.starts_with("SEQ  TIME") && table.contains("kms:Encrypt"), "{table}");
-    assert_eq!(tool.json(&["audit", "show", "audit.log", "--last", "0"]), json!([]));
-    tool.run(&["audit", "show", "none.log"]).fails(1, "FILE_ERROR");
+    assert_eq!(tool.json(&["audit", "tail", "audit.log", "--last", "0"]), json!([]));
+    tool.run(&["audit", "tail", "none.log"]).fails(1, "FILE_ERROR");
     tool.write("none.log", b"{\"seq\": 1}\nnothing\n");
-    tool.run(&["audit", "show", "none.log"]).fails(80, "KMS_CORRUPT_STORE").says("kms audit verify");
+    tool.run(&["audit", "tail", "none.log"]).fails(80, "KMS_CORRUPT_STORE").says("kms audit verify");
 }
 
 #[test]

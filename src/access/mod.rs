@@ -128,10 +128,7 @@ pub struct Verdict<'a> {
 
 impl Rules {
     pub fn judge(&self, question: &Question<'_>) -> Verdict<'_> {
-        let (allowed, denied) = match &self.policy {
-            Some(policy) => policy.judge(question),
-            None => (question.principal.is_root().into(), Truth::False),
-        };
+        let (allowed, denied) = self.by_policy(question);
         if allowed == Truth::True {
             return Verdict { allowed: denied.not(), grant: None };
         }
@@ -141,5 +138,21 @@ impl Rules {
         }
         let perhaps = self.grants.iter().map(|grant| grant.allows(question)).fold(allowed, Truth::or);
         Verdict { allowed: perhaps.and(denied.not()), grant: None }
+    }
+
+    /// Whether a grant may be retired by who asks: by leave of the policy, or of this grant itself. A grant that allows
+    /// RetireGrant says nothing of other grants (AWS: RetireGrant).
+    pub fn may_retire(&self, question: &Question<'_>, grant: Option<&Grant>) -> bool {
+        let (allowed, denied) = self.by_policy(question);
+        let by_itself = grant.is_some_and(|grant| grant.may_be_retired_by(question.principal.name()));
+        denied == Truth::False && (allowed == Truth::True || by_itself)
+    }
+
+    /// Whether the policy allows, and whether it denies.
+    fn by_policy(&self, question: &Question<'_>) -> (Truth, Truth) {
+        match &self.policy {
+            Some(policy) => policy.judge(question),
+            None => (question.principal.is_root().into(), Truth::False),
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! A key policy, compiled: who, which actions, under which conditions. Compiling refuses whatever could not be
 //! evaluated later.
 
+use serde_path_to_error::Segment;
+
 use super::condition::Condition;
 use super::document::{Document, Effect, StatementDocument};
 use super::principal::check_name;
@@ -34,7 +36,7 @@ impl Policy {
         if text.len() > MAX_POLICY {
             return Err(refused(&format!("has {} bytes, at most {MAX_POLICY} are allowed", text.len())));
         }
-        let document: Document = serde_json::from_str(text).map_err(|error| refused(&error.to_string()))?;
+        let document = parse(text)?;
         match document.version.as_deref() {
             None | Some("2012-10-17" | "2008-10-17") => {}
             Some(version) => return Err(refused(&format!("Version {version:?} is not known"))),
@@ -117,14 +119,14 @@ impl Statement {
     ) -> Result<Option<Statement>, String> {
         let mut actions = ActionSet::default();
         for pattern in &document.actions.0 {
-            actions = actions.union(ActionSet::matching(pattern)?);
+            actions = actions.union(ActionSet::matching(pattern).map_err(within("Action"))?);
         }
         let mut is_of_this_key = false;
         for pattern in &document.resources.0 {
             if pattern != "*" && !pattern.starts_with("arn:") && !pattern.starts_with("acs:") {
-                return Err(format!("resource {pattern:?} is neither \"*\" nor an ARN"));
+                return Err(format!("Resource: {pattern:?} is neither \"*\" nor an ARN"));
             }
-            refuse_variables(pattern)?;
+            refuse_variables(pattern).map_err(within("Resource"))?;
             is_of_this_key |= arns.iter().any(|arn| glob(pattern, arn));
         }
         let who = Who::compile(document.principal.0, account)?;
@@ -132,7 +134,7 @@ impl Statement {
         for (operator, keys) in document.conditions.0 {
             for (key, values) in keys.0 {
                 let values = values.0.into_iter().map(|scalar| scalar.0).collect();
-                conditions.push(Condition::compile(&operator, &key, values)?);
+                conditions.push(Condition::compile(&operator, &key, values).map_err(within("Condition"))?);
             }
         }
         let effect = document.effect;
@@ -174,6 +176,30 @@ impl Who {
             Who::These { names, .. } => names.iter().any(|name| name == principal.name()),
         }
     }
+}
+
+/// The document, or why it is none, with the statement and the element that are wrong.
+fn parse(text: &str) -> Result<Document> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let document = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let mut place = String::new();
+        for segment in error.path() {
+            match segment {
+                Segment::Map { key } if key == "Statement" => {}
+                Segment::Seq { index } if place.is_empty() => place = format!("statement {}: ", index + 1),
+                Segment::Map { key } => place.push_str(&format!("{key}: ")),
+                _ => {}
+            }
+        }
+        refused(&format!("{place}{}", error.inner()))
+    })?;
+    deserializer.end().map_err(|error| refused(&error.to_string()))?;
+    Ok(document)
+}
+
+/// Says in which element something is wrong.
+fn within(element: &str) -> impl Fn(String) -> String {
+    move |why| format!("{element}: {why}")
 }
 
 fn refused(why: &str) -> Error {

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use super::request::{EncryptRequest, ServedBy, Tell};
 use super::{GrantTokens, Live};
 use crate::access::{
-    Action, Circumstances, GrantOperations, Known, Principal, Question, Rules, Scope, Truth,
+    Action, Circumstances, Grant, GrantOperations, Known, Principal, Question, Rules, Scope, Truth,
 };
 use crate::crypto::aad::Aad;
 use crate::crypto::hex;
@@ -96,8 +96,8 @@ impl<'a> Call<'a> {
         Call { data_key_spec, ..self }
     }
 
-    fn circumstances(&self) -> Circumstances<'a> {
-        Circumstances {
+    fn question(&self) -> Question<'a> {
+        let circumstances = Circumstances {
             context: self.context,
             data_key_spec: self.data_key_spec,
             request_alias: match self.key {
@@ -107,7 +107,8 @@ impl<'a> Call<'a> {
             grant_operations: self.grant_operations,
             now: Some(unix_seconds()),
             known: Known::All,
-        }
+        };
+        Question { principal: self.caller, action: self.action, circumstances }
     }
 
     /// An operation on the store as a whole: no policy is about it, so only the root may.
@@ -121,9 +122,7 @@ impl<'a> Call<'a> {
         if self.caller.is_root() && rules.policy.is_none() {
             return Ok(None);
         }
-        let question =
-            Question { principal: self.caller, action: self.action, circumstances: self.circumstances() };
-        let verdict = rules.judge(&question);
+        let verdict = rules.judge(&self.question());
         match verdict.allowed {
             Truth::True => Ok(verdict.grant.map(|grant| grant.grant_id.as_str())),
             _ => Err(self.denied(&format!("key {key_id:?}"))),
@@ -135,6 +134,12 @@ impl<'a> Call<'a> {
         let grant = self.permitted_by(rules, key_id)?.map(String::from);
         self.note(|facts| facts.grant = grant.unwrap_or_default());
         Ok(())
+    }
+
+    /// The same for retiring a grant, if it is there.
+    pub fn require_retirement(&self, rules: &Rules, grant: Option<&Grant>, key_id: &str) -> Result<()> {
+        let may = rules.may_retire(&self.question(), grant);
+        if may { Ok(()) } else { Err(self.denied(&format!("key {key_id:?}"))) }
     }
 
     pub fn denied(&self, on: &str) -> Error {

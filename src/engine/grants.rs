@@ -65,8 +65,9 @@ impl Kms {
         request::check_flags("request.flags", request.flags, flag::DRY_RUN)?;
         let key_name = self.shared.account.key_name(request.key_id)?;
         let grant = new_grant(request)?;
-        let mut call =
-            Call::new(&self.caller, Action::CreateGrant, Some(key_name)).with_tokens(&request.grant_tokens);
+        let mut call = Call::new(&self.caller, Action::CreateGrant, Some(key_name))
+            .with_tokens(&request.grant_tokens)
+            .with_context(&request.context);
         call.grant_operations = grant.operations;
         let live = self.live()?;
         self.edit_by(&call, key_name.row(), request.flags, |edit, rules, _| {
@@ -185,9 +186,7 @@ impl Kms {
         missing: &dyn Fn() -> Error,
     ) -> Result<()> {
         let grant = rules.grants.iter().find(|grant| grant.grant_id == grant_id);
-        if !grant.is_some_and(|grant| grant.may_be_retired_by(self.caller.name())) {
-            call.require(rules, &edit.head.key_id)?;
-        }
+        call.require_retirement(rules, grant, &edit.head.key_id)?;
         let grant = grant.ok_or_else(missing)?;
         call.note(|facts| facts.grant = grant.grant_id.clone());
         edit.delete_grant(grant_id);

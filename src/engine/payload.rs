@@ -102,6 +102,7 @@ impl Kms {
     ) -> Result<(Served, Served)> {
         let ReEncryptRequest { source, destination } = request;
         request::check_flags("request.flags", destination.flags, flag::INITIAL_VERSION | flag::DRY_RUN)?;
+        request::check_flags("request.source_flags", source.flags, 0)?;
         let choice = VersionChoice::new(destination.version_id, destination.flags)
             .map_err(ReEncryptRequest::of_destination)?;
         let name_of = |key_id| self.shared.account.key_name(key_id);

@@ -93,6 +93,7 @@ pub struct DecryptRequest<'a> {
 }
 
 pub struct ReEncryptRequest<'a> {
+    /// Without flags: those of the destination are about both.
     pub source: DecryptRequest<'a>,
     /// Its plaintext is the source's.
     pub destination: EncryptRequest<'a>,

@@ -192,7 +192,12 @@ fn grants_end() {
     assert_eq!(retire_by_token(&world.kms, &token), Status::InvalidGrantToken);
     let (_, token) = create(None, GENERATE | RETIRE_GRANT);
     assert_eq!(retire_by_token(&tenant, &token), Status::Ok, "by the grantee, whom it allows");
-    let (id, _) = create(None, GENERATE);
+    let (other, _) = create(None, GENERATE | RETIRE_GRANT);
+    let (id, token) = create(None, GENERATE);
+    assert_eq!(retire_by_token(&tenant, &token), Status::AccessDenied, "another grant's RetireGrant");
+    world.put("k", &with_root(r#"{"Effect":"Deny","Principal":"*","Action":"kms:RetireGrant","Resource":"*","Condition":{"StringEquals":{"aws:PrincipalArn":"tenant"}}}"#));
+    let other = GrantReference::Id { key_id: "k", grant_id: &other };
+    assert_eq!(status(tenant.retire_grant(&other, 0)), Status::AccessDenied, "a deny wins");
     assert_eq!(status(tenant.revoke_grant("k", &id, 0)), Status::AccessDenied);
     assert_eq!(status(world.kms.revoke_grant("k", &id, 0)), Status::Ok);
     assert_eq!(status(world.kms.revoke_grant("k", &id, 0)), Status::NotFound);

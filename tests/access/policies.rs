@@ -92,10 +92,46 @@ fn what_cannot_be_evaluated_is_refused_and_says_why() {
             "twice",
         ),
         (format!("{}{}", document(&format!("[{}]", statement(""))), " ".repeat(32768)), "bytes"),
+        // Too deep: where a value is expected, in what is unknown, and in brackets alone.
+        (
+            one(&format!(r#""Condition":{}1{}"#, r#"{"Bool":"#.repeat(3000), "}".repeat(3000))),
+            "line 1 column",
+        ),
+        (one(&format!(r#""Action":{}{}"#, "[".repeat(10_000), "]".repeat(10_000))), "line 1 column"),
+        ("[".repeat(32768), "line 1 column"),
+        (r#"{"Statement":"#.repeat(2500), "line 1 column"),
     ] {
         let error = compile(&text).err().unwrap_or_else(|| panic!("accepted: {text}"));
         assert!(error.starts_with("request.policy: ") && error.contains(why), "{text}: {error}");
     }
+    // With the place: the statement, counted from 1, and the element.
+    let good = statement("");
+    for (second, place) in [
+        (
+            r#"{"Effect":"Allow","Principal":"*","NotAction":"x","Resource":"*"}"#,
+            "statement 2: NotAction: unknown field",
+        ),
+        (r#"{"Effect":"Allow","Principal":"*","Resource":"*"}"#, "statement 2: missing field `Action`"),
+        (r#"{"Effect":"No","Principal":"*","Action":"kms:*","Resource":"*"}"#, "statement 2: Effect: "),
+        (
+            r#"{"Effect":"Allow","Principal":{"AWS":[]},"Action":"kms:*","Resource":"*"}"#,
+            "statement 2: Principal: ",
+        ),
+        (r#"{"Effect":"Allow","Principal":"*","Action":[7],"Resource":"*"}"#, "statement 2: Action: "),
+        (r#"{"Effect":"Allow","Effect":"Allow"}"#, "statement 2: duplicate field `Effect`"),
+        (
+            r#"{"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*","Condition":{"Bool":{"a":[[]]}}}"#,
+            "statement 2: Condition: Bool: a: ",
+        ),
+        (
+            r#"{"Effect":"Allow","Principal":"*","Action":"kms:Nix","Resource":"*"}"#,
+            "statement 2: Action: there is no action",
+        ),
+    ] {
+        let error = compile(&document(&format!("[{good},{second}]"))).err().expect("refused");
+        assert!(error.starts_with(&format!("request.policy: {place}")), "{error}");
+    }
+    assert!(compile(&format!("{} x", document(&format!("[{good}]")))).is_err(), "more after the policy");
     let full = document(&format!("[{}]", statement("")));
     let padded = format!("{full}{}", " ".repeat(32768 - full.len()));
     assert!(compile(&padded).is_ok(), "32,768 bytes are allowed");

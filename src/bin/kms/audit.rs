@@ -73,7 +73,7 @@ impl Recording {
 #[derive(Subcommand)]
 pub enum AuditCommand {
     Verify(Verify),
-    Show(Show),
+    Tail(Tail),
 }
 
 /// Check that no record of an audit log was changed, left out, moved or cut off
@@ -85,16 +85,16 @@ pub struct Verify {
     log: Log,
 }
 
-/// Show the last records of an audit log
+/// Tail the last records of an audit log
 ///
 /// As they stand in its files, for which neither store nor root key is needed: `kms audit verify` says whether they
 /// are true.
 #[derive(Args)]
-pub struct Show {
+pub struct Tail {
     #[command(flatten)]
     log: Log,
     /// How many
-    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 20)]
     last: usize,
 }
 
@@ -117,7 +117,7 @@ impl AuditCommand {
     pub fn run(self, session: &Session, out: &mut Output) -> Result<()> {
         match self {
             AuditCommand::Verify(command) => command.run(session, out),
-            AuditCommand::Show(command) => command.run(session, out),
+            AuditCommand::Tail(command) => command.run(session, out),
         }
     }
 }
@@ -195,7 +195,7 @@ fn files(path: &Path) -> Vec<PathBuf> {
     full.chain([path.to_path_buf()]).collect()
 }
 
-impl Show {
+impl Tail {
     fn run(self, session: &Session, out: &mut Output) -> Result<()> {
         const COLUMNS: [Column; 8] = [
             ("seq", "SEQ"),
