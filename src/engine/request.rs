@@ -34,6 +34,10 @@ impl<'a> GrantTokens<'a> {
     pub const fn new() -> Self {
         GrantTokens(Cow::Borrowed(&[]))
     }
+
+    pub fn from_slice(tokens: &[&'a str]) -> Self {
+        GrantTokens(Cow::Owned(tokens.to_vec()))
+    }
 }
 
 impl<'a> Deref for GrantTokens<'a> {

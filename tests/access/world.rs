@@ -43,7 +43,7 @@ pub fn request<'a>(key_id: &'a str, pairs: &[(&'a str, &'a str)], tokens: &[&'a 
         key_spec: 0,
         number_of_bytes: 0,
         aad: context(pairs),
-        grant_tokens: tokens.iter().copied().collect(),
+        grant_tokens: GrantTokens::from_slice(tokens),
         flags: 0,
     }
 }
@@ -83,7 +83,7 @@ pub fn decrypt(kms: &Kms, ciphertext: &[u8], pairs: &[(&str, &str)], tokens: &[&
         iv: &[],
         key_id: None,
         aad: context(pairs),
-        grant_tokens: tokens.iter().copied().collect(),
+        grant_tokens: GrantTokens::from_slice(tokens),
         flags: 0,
     };
     kms.decrypt(&request, &mut Memory([Vec::new()])).map(drop).map_err(|error| error.status())
