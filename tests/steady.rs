@@ -33,10 +33,10 @@ fn allocations(program: &Path, kind: &str) -> usize {
 fn a_call_allocates_nothing() {
     let dir = temp_dir();
     let program = build(dir.path());
-    for kind in ["generate", "many", "decrypt", "threads"] {
+    for kind in ["generate", "many", "decrypt", "threads", "sixteen"] {
         assert_eq!(allocations(&program, kind), 0, "{kind}");
     }
-    // And the counting works: a context of more than a few pairs needs memory of its own.
+    // And the counting works: a context of more than sixteen pairs needs memory of its own.
     let wide = allocations(&program, "wide");
     assert!(wide >= CALLS, "{wide} allocations in {CALLS} calls with a wide context");
 }

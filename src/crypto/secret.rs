@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn equal_is_what_differs_in_no_bit() {
         for len in 0..70 {
-            let one: Vec<u8> = (0..len).map(|at| at as u8 * 7).collect();
+            let one: Vec<u8> = (0..len).map(|at| (at as u8).wrapping_mul(7)).collect();
             assert!(is_equal(&one, &one.clone()));
             assert!(!is_equal(&one, &[one.as_slice(), &[0]].concat()));
             for bit in 0..len * 8 {

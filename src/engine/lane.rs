@@ -7,6 +7,8 @@
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
+use smallvec::SmallVec;
+
 use super::call::Decisions;
 use super::sealer::{Budget, Sealer};
 use super::usage::{Ledger, Uses};
@@ -14,10 +16,12 @@ use super::ways::{Hashed, Ways};
 use crate::crypto::aad::AadBuffer;
 use crate::crypto::uuid::{Uuid, uuid_hash};
 use crate::error::{Error, Result};
-use crate::keyring::{Key, KeyName, Keyring};
+use crate::keyring::{Key, KeyName, Keyring, KeyringSettings};
 
-/// Names, keys and batches that a lane remembers at most: a few hundred bytes each.
+/// Names and keys that a lane remembers at most, and the least of that. In between it is a quarter of what the keyring may
+/// have in memory, because what a lane remembers stays there.
 const MEMOS: usize = 2048;
+const LEAST_MEMOS: usize = 64;
 
 /// What the calls of this process did, for kms_stats.
 #[derive(Clone, Copy, Default)]
@@ -45,6 +49,8 @@ pub struct Lanes {
     passed: Mutex<Counts>,
     /// Uses that are in no lane any more, and not written yet.
     pub left_over: Mutex<Ledger>,
+    /// Keys that a lane may remember.
+    max_memos: usize,
     /// Locked memory that lanes may still take for subkeys.
     budget: Budget,
     require_lock: bool,
@@ -56,7 +62,7 @@ pub struct Lanes {
 struct Slot(Mutex<Option<Lane>>);
 
 impl Lanes {
-    pub fn new(require_lock: bool, system_rng: bool) -> Self {
+    pub fn new(settings: &KeyringSettings, system_rng: bool) -> Self {
         // Two for each processor: a thread that is preempted inside a call keeps its lane. A power of two, so that no
         // call has to divide.
         let processors = std::thread::available_parallelism().map_or(4, usize::from);
@@ -66,8 +72,9 @@ impl Lanes {
             slots,
             passed: Mutex::new(Counts::default()),
             left_over: Mutex::default(),
+            max_memos: (settings.max_cached_keys / 4 + 1).next_power_of_two().clamp(LEAST_MEMOS, MEMOS),
             budget: Budget::new(),
-            require_lock,
+            require_lock: settings.require_lock,
             system_rng,
         }
     }
@@ -190,7 +197,7 @@ pub struct Lane {
 impl Lane {
     fn new(lanes: &Lanes) -> Result<Self> {
         Ok(Lane {
-            keys: KeyMemos::new(),
+            keys: KeyMemos::new(lanes.max_memos),
             decisions: Decisions::new(),
             sealer: Sealer::new(lanes.require_lock, lanes.system_rng, &lanes.budget)?,
             aad: AadBuffer::default(),
@@ -204,71 +211,87 @@ impl Lane {
     }
 }
 
-/// The keys that a lane used last. A memo is believed as long as the keyring's epoch is the same.
+/// The keys that a lane used last, in one epoch of the keyring: another forgets them all, so that no lane keeps the material
+/// of a key that is disabled or gone for longer than to its next call.
 pub struct KeyMemos {
+    epoch: u64,
     by_name: Ways<NameMemo>,
     by_uuid: Ways<UuidMemo>,
 }
 
+/// With what is compared in itself: to look elsewhere is a miss of the processor's cache for each of many keys.
 struct NameMemo {
-    name: Box<str>,
-    epoch: u64,
+    hash: u64,
     key: Arc<Key>,
+    /// A UUID and most aliases fit.
+    name: SmallVec<[u8; 36]>,
 }
 
 impl Hashed for NameMemo {
     fn hash(&self) -> u64 {
-        ends_hash(self.name.as_bytes())
+        self.hash
     }
 }
 
 struct UuidMemo {
-    epoch: u64,
+    uuid: Uuid,
     key: Arc<Key>,
 }
 
 impl Hashed for UuidMemo {
     fn hash(&self) -> u64 {
-        uuid_hash(&self.key.uuid)
+        uuid_hash(&self.uuid)
     }
 }
 
 impl KeyMemos {
-    fn new() -> Self {
-        KeyMemos { by_name: Ways::new(MEMOS), by_uuid: Ways::new(MEMOS) }
+    fn new(max: usize) -> Self {
+        KeyMemos { epoch: 0, by_name: Ways::new(max), by_uuid: Ways::new(max) }
     }
 
     #[inline(always)]
     pub fn by_name(&mut self, keyring: &Keyring, name: KeyName<'_>, epoch: u64) -> Result<&Key> {
-        let text = name.as_str();
-        let known =
-            self.by_name.find(ends_hash(text.as_bytes()), |memo| memo.epoch == epoch && *memo.name == *text);
-        let at = match known {
+        if self.epoch != epoch {
+            self.forget(epoch);
+        }
+        let text = name.as_str().as_bytes();
+        let hash = ends_hash(text);
+        let at = match self.by_name.find(hash, |memo| memo.hash == hash && *memo.name == *text) {
             Some(at) => at,
-            None => self.look_up_name(keyring, name, epoch)?,
+            None => self.look_up_name(keyring, name, hash)?,
         };
         self.by_name.get(at).map(|memo| &*memo.key).ok_or(Error::Internal("an empty memo"))
     }
 
     #[cold]
-    fn look_up_name(&mut self, keyring: &Keyring, name: KeyName<'_>, epoch: u64) -> Result<usize> {
+    fn look_up_name(&mut self, keyring: &Keyring, name: KeyName<'_>, hash: u64) -> Result<usize> {
         let key = keyring.by_name(name)?;
-        let memo = NameMemo { name: name.as_str().into(), epoch, key };
-        Ok(self.by_name.put(memo, |old| *old.name == *name.as_str()).0)
+        let text = name.as_str().as_bytes();
+        let memo = NameMemo { hash, key, name: SmallVec::from_slice(text) };
+        Ok(self.by_name.put(memo, |old| *old.name == *text).0)
     }
 
     /// None if no key has this UUID.
     #[inline]
     pub fn by_uuid(&mut self, keyring: &Keyring, uuid: &Uuid, epoch: u64) -> Result<Option<&Key>> {
-        let is_it = |memo: &UuidMemo| memo.epoch == epoch && memo.key.uuid == *uuid;
-        let at = match self.by_uuid.find(uuid_hash(uuid), is_it) {
+        if self.epoch != epoch {
+            self.forget(epoch);
+        }
+        let at = match self.by_uuid.find(uuid_hash(uuid), |memo| memo.uuid == *uuid) {
             Some(at) => at,
             None => {
                 let Some(key) = keyring.by_uuid(uuid)? else { return Ok(None) };
-                self.by_uuid.put(UuidMemo { epoch, key }, |old| old.key.uuid == *uuid).0
+                self.by_uuid.put(UuidMemo { uuid: *uuid, key }, |old| old.uuid == *uuid).0
             }
         };
         Ok(self.by_uuid.get(at).map(|memo| &*memo.key))
+    }
+
+    #[cold]
+    fn forget(&mut self, epoch: u64) {
+        self.epoch = epoch;
+        self.by_name.take_all().for_each(drop);
+        self.by_uuid.take_all().for_each(drop);
     }
 }
 

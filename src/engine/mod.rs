@@ -113,7 +113,7 @@ impl Live {
         Ok(Live {
             audit,
             keyring: Keyring::new(store, account, &settings.keyring),
-            lanes: Lanes::new(settings.keyring.require_lock, settings.system_rng),
+            lanes: Lanes::new(&settings.keyring, settings.system_rng),
             calls_failed: AtomicU64::new(0),
             read_only: settings.keyring.read_only,
             rotating: Mutex::new(()),
