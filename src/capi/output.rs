@@ -102,22 +102,31 @@ impl<T: Offer, const N: usize> Targets<T, N> {
     /// Outputs must not overlap each other, nor an input.
     #[inline(always)]
     pub fn refuse_overlap(&self, inputs: &[kms_bytes_t]) -> Result<()> {
-        let overlap = |a: &Range<usize>, b: &Range<usize>| a.start.max(b.start) < a.end.min(b.end);
-        let outputs =
-            || self.names.iter().zip(self.copies.iter().map(|copy| range(copy.data(), copy.capacity())));
-        for (index, (name, output)) in outputs().enumerate() {
-            for (other, range) in outputs().skip(index + 1) {
-                if overlap(&output, &range) {
-                    return Err(overlapping(name, other));
-                }
+        let ranges = self.copies.map(|copy| range(copy.data(), copy.capacity()));
+        let mut outputs = ranges.as_slice();
+        while let Some((output, later)) = outputs.split_first() {
+            let with_input = inputs.iter().any(|input| overlap(output, &range(input.data, input.len)));
+            if with_input || later.iter().any(|other| overlap(output, other)) {
+                return Err(self.overlapping(&ranges, inputs));
             }
-            for input in inputs {
-                if overlap(&output, &range(input.data, input.len)) {
-                    return Err(overlapping(name, "an input"));
-                }
-            }
+            outputs = later;
         }
         Ok(())
+    }
+
+    /// Names the first output that overlaps, and with what.
+    #[cold]
+    fn overlapping(&self, ranges: &[Range<usize>; N], inputs: &[kms_bytes_t]) -> Error {
+        let outputs = || self.names.iter().zip(ranges);
+        for (index, (name, output)) in outputs().enumerate() {
+            if let Some((other, _)) = outputs().skip(index + 1).find(|(_, other)| overlap(output, other)) {
+                return Error::argument(format!("{name}: overlaps {other}"));
+            }
+            if inputs.iter().any(|input| overlap(output, &range(input.data, input.len))) {
+                return Error::argument(format!("{name}: overlaps an input"));
+            }
+        }
+        Error::Internal("outputs that do not overlap")
     }
 
     /// Tells the caller the lengths: after the operation succeeded, or when something is too small.
@@ -143,9 +152,9 @@ fn missing(name: &'static str) -> Error {
     Error::argument(format!("{name}: is NULL; it is required"))
 }
 
-#[cold]
-fn overlapping(name: &'static str, other: &'static str) -> Error {
-    Error::argument(format!("{name}: overlaps {other}"))
+#[inline(always)]
+fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.start.max(b.start) < a.end.min(b.end)
 }
 
 impl<const N: usize> Output<N> for Buffers<N> {

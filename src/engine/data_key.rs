@@ -173,7 +173,7 @@ impl Live {
         body: impl FnOnce(&mut DataKeyBatch<'_>) -> Result<()>,
     ) -> Result<()> {
         let now_ms = monotonic_ms();
-        let name = call.key.ok_or(Error::Internal("a data key of no key"))?;
+        let name = call.key.ok_or_else(|| Error::Internal("a data key of no key"))?;
         if !call.grant_tokens.is_empty() {
             self.see_tokens(call, &[TokenKey::Named(name)])?;
         }

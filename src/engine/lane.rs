@@ -121,7 +121,10 @@ impl Lanes {
             None => Some(&mut *passing.insert(self.another()?).0),
         };
         // Called in one place only, so that it becomes a part of its caller.
-        lane.map_or(Err(Error::Internal("an empty lane")), work)
+        match lane {
+            Some(lane) => work(lane),
+            None => Err(Error::Internal("an empty lane")),
+        }
     }
 
     /// Not inlined, as `another`: what they move would make the frame of every call 20 KiB larger.
@@ -260,7 +263,7 @@ impl KeyMemos {
             Some(at) => at,
             None => self.look_up_name(keyring, name, hash)?,
         };
-        self.by_name.get(at).map(|memo| &*memo.key).ok_or(Error::Internal("an empty memo"))
+        self.by_name.get(at).map(|memo| &*memo.key).ok_or_else(|| Error::Internal("an empty memo"))
     }
 
     #[cold]

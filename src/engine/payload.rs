@@ -127,7 +127,7 @@ impl Live {
         out: &mut impl Output<2>,
         tell: Tell<'_>,
     ) -> Result<()> {
-        let name = call.key.ok_or(Error::Internal("an encryption under no key"))?;
+        let name = call.key.ok_or_else(|| Error::Internal("an encryption under no key"))?;
         let now_ms = monotonic_ms();
         let uses_are_due = self.lanes.with(|lane| {
             let (lane, epoch) = self.ready(lane, name, choice, now_ms)?;

@@ -330,6 +330,6 @@ impl Served {
     pub fn of(run: impl FnOnce(Tell<'_>) -> Result<()>) -> Result<Self> {
         let mut served = None;
         run(Some(&mut |by| served = Some(Served::new(by))))?;
-        served.ok_or(Error::Internal("nobody said what served the request"))
+        served.ok_or_else(|| Error::Internal("nobody said what served the request"))
     }
 }
