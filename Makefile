@@ -11,8 +11,12 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET)/release
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 SONAME := libkms.so.0
+# The programs of benches/ are built as users build theirs, against the installation under target/.
+BENCH_FLAGS := -O2 -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -Werror
+BENCH_LIBRARIES := PKG_CONFIG_PATH="$(abspath $(TARGET))/prefix/lib/pkgconfig" pkg-config --cflags --libs
+BENCH_LIBRARY := LD_LIBRARY_PATH="$(abspath $(TARGET))/prefix/lib"
 
-.PHONY: all build cli prefix demo test test-long fuzz bench bench-scale header install setup fmt lint clean
+.PHONY: all build cli prefix demo test test-long fuzz bench bench-scale timing header install setup fmt lint clean
 .NOTPARALLEL:
 
 all: build
@@ -52,19 +56,32 @@ test-long:
 fuzz:
 	@scripts/fuzz.sh 600
 
-# What a data key costs, against other libraries' cryptography in the same run; rewrites the figures of docs/performance.md.
-# benches/rivals is a crate of its own, built once.
+# What a data key costs from C, Go and Python, against other libraries' cryptography in the same run; rewrites the figures
+# of docs/performance.md. It wants 1.3 GB in target/scale for a store with a million keys, made once, as is benches/rivals,
+# a crate of its own.
 bench:
-	@scripts/setup.sh demo
+	@scripts/setup.sh bench
+	@echo "bench: a store with a million keys"
+	@mkdir -p "$(TARGET)/scale"
+	@$(MAKE) --no-print-directory bench-scale SCALE="1000000 0" >"$(TARGET)/scale/table.md"
 	@$(MAKE) --no-print-directory prefix
-	@$(CARGO) build --quiet --release --manifest-path benches/rivals/Cargo.toml --target-dir $(TARGET)/rivals
-	@$(CC) -O2 -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -Werror -pthread benches/data_keys.c \
-	    -o $(TARGET)/bench_data_keys $$(PKG_CONFIG_PATH=$(TARGET)/prefix/lib/pkgconfig pkg-config --cflags --libs kms libcrypto) -ldl
-	@LD_LIBRARY_PATH=$(TARGET)/prefix/lib python3 benches/report.py $(TARGET)/bench_data_keys $(TARGET)/rivals/release/librivals.so
+	@$(CARGO) build --quiet --release --manifest-path benches/rivals/Cargo.toml --target-dir "$(TARGET)/rivals"
+	@$(CC) $(BENCH_FLAGS) -pthread benches/data_keys.c benches/rivals.c -o "$(TARGET)/bench_data_keys" \
+	    $$($(BENCH_LIBRARIES) kms libcrypto libsodium) -ldl
+	@$(BENCH_LIBRARY) LIBKMS_PATH="$(abspath $(TARGET))/prefix/lib/libkms.so.0" \
+	    PKG_CONFIG_PATH="$(abspath $(TARGET))/prefix/lib/pkgconfig" python3 benches/report.py \
+	    "$(abspath $(TARGET))/bench_data_keys" "$(abspath $(TARGET))/rivals/release/librivals.so" \
+	    "$(abspath $(TARGET))/scale" "$(abspath $(TARGET))/venv/bin/python"
 
-# A store with a million keys: opening, listing, cold keys, memory. The store is kept in target/scale.
+# Whether a refusal takes longer the later a byte is wrong, by statistics (docs/security.md).
+timing: prefix
+	@$(CC) $(BENCH_FLAGS) benches/timing.c -o "$(TARGET)/timing" $$($(BENCH_LIBRARIES) kms) -lm
+	@$(BENCH_LIBRARY) "$(TARGET)/timing"
+
+# A store with a million keys: opening, listing, cold keys, memory; a key with 100,000 grants. Both stores are kept in
+# target/scale. SCALE gives other numbers of keys and of grants.
 bench-scale:
-	$(CARGO) bench --features test-hooks --bench scale -- "$(abspath $(TARGET))/scale"
+	@$(CARGO) bench --quiet --features test-hooks --bench scale -- "$(abspath $(TARGET))/scale" $(SCALE)
 
 # include/kms.h from src/capi.
 header:
@@ -101,9 +118,10 @@ lint: setup
 
 fmt: setup
 	$(CARGO) fmt
+	$(CARGO) fmt --manifest-path benches/rivals/Cargo.toml
 	clang-format -i $$(git ls-files '*.c' '*.h' '*.cpp' '*.hpp' ':!include' ':!tools')
 	gofmt -w bindings/go examples/go
-	$(TARGET)/venv/bin/ruff format bindings/python examples/python tests
+	$(TARGET)/venv/bin/ruff format bindings/python examples/python tests benches
 
 clean:
 	$(CARGO) clean

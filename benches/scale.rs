@@ -1,8 +1,11 @@
 //! A store with a million keys: how long it takes to open, to list, to use a key that is not in memory, and what a
-//! cached key costs. `make bench-scale`; an argument gives another number of keys, `scale FOLDER [KEYS]`.
+//! cached key costs; and a key with 100,000 grants. `make bench-scale`; arguments give other numbers, of which 0 leaves
+//! out what it is about: `scale FOLDER [KEYS [GRANTS]]`. It prints tables for docs/performance.md, and leaves the store
+//! to benches/data_keys.c.
 
 #![allow(unsafe_code)] // calls of C functions
 
+use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,6 +14,10 @@ use kms::capi::constants::KMS_OPEN_CREATE;
 use kms::capi::keys::{kms_key_info_t, kms_list_keys, kms_list_keys_request_t};
 use kms::capi::types::{kms_buffer_t, kms_page_t};
 
+#[path = "../tests/support/grants.rs"]
+mod grant_calls;
+#[path = "scale/grants.rs"]
+mod grants;
 #[path = "../tests/support/handle.rs"]
 mod handle;
 #[path = "../tests/support/keys.rs"]
@@ -27,11 +34,21 @@ fn main() {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     let folder = PathBuf::from(arguments.next().expect("a folder for the store"));
     let keys = arguments.next().map_or(1_000_000, |keys| keys.parse().expect("a number of keys"));
+    let grants = arguments.next().map_or(100_000, |grants| grants.parse().expect("a number of grants"));
     std::fs::create_dir_all(&folder).expect("the folder");
+    if keys > 0 {
+        measure_keys(&folder, keys);
+    }
+    if grants > 0 {
+        grants::measure(&folder, grants);
+    }
+}
+
+fn measure_keys(folder: &Path, keys: usize) {
     let file = folder.join(format!("keys-{keys}.db"));
     build(&file, keys);
-    let size = std::fs::metadata(&file).expect("the store").len();
-    println!("{keys} keys, {} MiB", size >> 20);
+    let size = std::fs::metadata(&file).expect("the store").len() >> 20;
+    println!("| a store with {keys} keys, {size} MiB | target | |\n| --- | ---: | ---: |");
     warm(&file);
     opening(&file);
     listing(&file, keys);
@@ -59,7 +76,7 @@ fn build(file: &Path, keys: usize) {
         let ids: Vec<String> = (number..keys.min(number + BATCH)).map(key_id).collect();
         // SAFETY: a live handle.
         kms::test_hooks::create_keys(unsafe { &*kms.as_ptr() }, &ids).expect("keys");
-        progress(number + ids.len(), keys, start.elapsed());
+        progress(number + ids.len(), keys, BATCH, "keys", start.elapsed());
     }
 }
 
@@ -70,7 +87,7 @@ fn warm(file: &Path) {
 }
 
 /// A bar on a terminal, a line for every tenth elsewhere.
-fn progress(done: usize, all: usize, elapsed: Duration) {
+fn progress(done: usize, all: usize, step: usize, what: &str, elapsed: Duration) {
     const WIDTH: usize = 40;
     let mut out = std::io::stderr();
     let seconds = elapsed.as_secs();
@@ -78,11 +95,23 @@ fn progress(done: usize, all: usize, elapsed: Duration) {
         let full = done * WIDTH / all;
         let bar = format!("{}{}", "#".repeat(full), " ".repeat(WIDTH - full));
         let end = if done == all { "\n" } else { "" };
-        let _ = write!(out, "\r[{bar}] {done} of {all} keys, {seconds} s{end}");
+        let _ = write!(out, "\r[{bar}] {done} of {all} {what}, {seconds} s{end}");
         let _ = out.flush();
-    } else if done * 10 / all != done.saturating_sub(BATCH) * 10 / all {
-        let _ = writeln!(out, "{done} of {all} keys, {seconds} s");
+    } else if done * 10 / all != done.saturating_sub(step) * 10 / all {
+        let _ = writeln!(out, "{done} of {all} {what}, {seconds} s");
     }
+}
+
+fn row(what: &str, target: &str, measured: impl Display) {
+    println!("| {what} | {target} | {measured} |");
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1e3)
+}
+
+fn microseconds(time: Duration) -> String {
+    format!("{:.1} µs", time.as_secs_f64() * 1e6)
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
@@ -98,8 +127,8 @@ fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
 
 fn opening(file: &Path) {
     let times: Vec<Duration> = (0..21).map(|_| timed(|| open(file, 0)).0).collect();
-    let slowest = times.iter().max().expect("times");
-    println!("open: {:.2?}, slowest {slowest:.2?} (target: below 50 ms)", median(times.clone()));
+    let slowest = milliseconds(*times.iter().max().expect("times"));
+    row("`kms_open`", "below 50 ms", format!("{}, slowest {slowest}", milliseconds(median(times))));
 }
 
 /// All keys, page by page.
@@ -134,8 +163,7 @@ fn listing(file: &Path, keys: usize) {
         }
     }
     assert_eq!(listed, keys, "not all keys were listed");
-    let (pages, sum): (usize, Duration) = (times.len(), times.iter().sum());
-    println!("list: {pages} pages of {ITEMS} keys in {sum:.2?}; a page {:.2?}", median(times));
+    row("`kms_list_keys`, a page of 1,000 keys", "", milliseconds(median(times)));
 }
 
 /// Keys that are not in memory, beside what SQLite needs to read their rows.
@@ -148,9 +176,9 @@ fn cold_keys(file: &Path, keys: usize) {
     assert!(kms.stats().key_loads >= SAMPLES as u64, "they were not cold");
     let read = median(sqlite_reads(file));
     let own = cold.saturating_sub(read);
-    println!(
-        "cold key: {cold:.2?}, of which SQLite's read {read:.2?}; the rest {own:.2?} (target: below 20 us)"
-    );
+    row("a data key under a key that is not in memory", "", microseconds(cold));
+    row("of that, SQLite's read of the key's rows", "", microseconds(read));
+    row("of that, the library", "below 20 µs", microseconds(own));
 }
 
 /// The library's own query for a key's rows, on a connection that is set as its own are.
@@ -193,13 +221,10 @@ fn cached_keys(file: &Path, keys: usize) {
         }
         let (grown, cached) = (resident().saturating_sub(before), kms.stats().keys_cached);
         assert!(cached <= u64::from(setting));
-        print!(
-            "cache: at most {setting} keys: {cached} of {used} used keys cached, {} KiB more",
-            grown >> 10
-        );
-        match setting {
-            1000 => println!(),
-            _ => println!("; {} bytes each (target: below 1024)", grown / cached),
+        let used = format!("memory grows by, with {used} keys used and room for {setting}");
+        row(&used, "", format!("{} KiB", grown >> 10));
+        if cached > 1000 {
+            row("that is, for each key in memory", "below 1 KiB", format!("{} bytes", grown / cached));
         }
     }
 }

@@ -486,7 +486,7 @@ extern "C" {
 #define KMS_MAX_GRANT_NAME 256
 
 /** Most grants of a key. */
-#define KMS_MAX_GRANTS 1000
+#define KMS_MAX_GRANTS 200000
 
 /** Bytes of a grant id, terminating NUL included. */
 #define KMS_GRANT_ID_SIZE 65

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Installs what `make demo` and `make test` need beside Rust, Go, Python, a C compiler and make: scripts/setup.sh demo|test
+# Installs what `make demo`, `make test` and `make bench` need beside Rust, Go, Python, a C compiler and make:
+# scripts/setup.sh demo|test|bench
 #
 # System packages come from apt-get if that can be run without a password, else the command to run is printed; Python's
 # tools go into a virtual environment under target/. Where everything is there, nothing is done and no network is used.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-what=${1:?demo or test}
+what=${1:?demo, test or bench}
 target=${CARGO_TARGET_DIR:-target}
 
 missing=()
@@ -29,17 +30,24 @@ need libc6-dev links -lm
 need binutils sh -c 'command -v ld && command -v objcopy && command -v readelf'
 need pkg-config command -v pkg-config
 need libssl-dev sh -c 'echo "#include <openssl/evp.h>" | cc -E -x c -'
-if [ "$what" = test ]; then
+if [ "$what" != demo ]; then
     for tool in go:Go python3:Python; do
         command -v "${tool%%:*}" >/dev/null || { echo "setup: ${tool#*:} (${tool%%:*}) is needed first" >&2; exit 1; }
     done
-    need g++ command -v c++
     need valgrind command -v valgrind
+    need python3-venv python3 -c 'import ensurepip, venv'
+fi
+if [ "$what" = test ]; then
+    need g++ command -v c++
     need sqlite3 command -v sqlite3
     need clang-format command -v clang-format
-    need python3-venv python3 -c 'import ensurepip, venv'
     need nodejs command -v node
     need npm command -v npm
+fi
+if [ "$what" = bench ]; then
+    need openssl command -v openssl
+    need libsodium-dev pkg-config --exists libsodium
+    need softhsm2 command -v softhsm2-util
 fi
 
 if [ ${#missing[@]} -gt 0 ]; then
@@ -61,11 +69,7 @@ if [ ${#missing[@]} -gt 0 ]; then
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive $install
 fi
 
-[ "$what" = test ] || exit 0
-
-for component in rustfmt:fmt clippy:clippy; do
-    cargo "${component#*:}" --version >/dev/null 2>&1 || rustup component add "${component%%:*}"
-done
+[ "$what" != demo ] || exit 0
 
 environment() { # environment NAME REQUIREMENTS: a virtual environment under target/ with these, made again if they change
     local venv=$target/$1 requirements=scripts/$2
@@ -79,8 +83,26 @@ environment() { # environment NAME REQUIREMENTS: a virtual environment under tar
     cp "$requirements" "$venv/requirements.txt"
 }
 environment venv requirements.txt
+[ "$what" = test ] || exit 0
+
+for component in rustfmt:fmt clippy:clippy; do
+    cargo "${component#*:}" --version >/dev/null 2>&1 || rustup component add "${component%%:*}"
+done
+
 environment venv-sdk requirements-sdk.txt
 environment venv-dkms requirements-dkms.txt
+
+# The tests of moto, which tests/moto runs.
+moto=$target/moto
+if ! cmp -s scripts/requirements-moto.txt "$moto/requirements.txt"; then
+    echo "setup: moto's tests into $moto"
+    rm -rf "$moto"
+    mkdir -p "$moto"
+    "$target/venv/bin/pip" download --quiet --disable-pip-version-check --no-deps --no-binary moto --require-hashes \
+        --dest "$moto" -r scripts/requirements-moto.txt
+    tar -xzf "$moto"/moto-*.tar.gz -C "$moto" --strip-components=1 --wildcards '*/tests/__init__.py' '*/tests/test_kms/*'
+    cp scripts/requirements-moto.txt "$moto/requirements.txt"
+fi
 
 # The AWS SDK for JavaScript, and what calls a C library from Node.
 node=tests/node

@@ -24,9 +24,9 @@ clippy() {
         cargo clippy --quiet --no-default-features -- -D warnings
 }
 python_lint() {
-    "$venv/ruff" check bindings/python examples/python tests &&
-        "$venv/ruff" format --check bindings/python examples/python tests &&
-        (cd bindings/python && "$venv/mypy" --strict)
+    "$venv/ruff" check bindings/python examples/python tests benches &&
+        "$venv/ruff" format --check bindings/python examples/python tests benches &&
+        (cd bindings/python && "$venv/mypy" --strict) && (cd benches && "$venv/mypy" --strict .)
 }
 go_format() {
     local files
@@ -36,6 +36,7 @@ licences() {
     if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed"; fi
 }
 release() { make --no-print-directory prefix; }
+timing() { make --no-print-directory timing; }
 go_vet() {
     (cd bindings/go && "${go_env[@]}" go vet -tags "$go_tags" ./...) &&
         (cd examples/go && "${go_env[@]}" go vet -tags "$go_tags" ./...) &&
@@ -49,25 +50,26 @@ go_tests() {
 }
 
 # Vendors' own SDKs, unmodified, over this library; boto3 is among the Python tests. Where a Python SDK is missing its
-# tests are skipped, so that is looked at first.
+# tests are skipped, so that is looked at first. Last another project's tests of a KMS, over the AWS dialect.
 sdk_tests() {
     local sdk=$target/venv-sdk/bin/python dkms=$target/venv-dkms/bin/python
     (cd tests/go_sdk && "${go_env[@]}" GODEBUG=cgocheck=1 go test -tags "$go_tags" ./...) &&
         (cd tests/node && LIBKMS_PATH="$prefix/lib/libkms.so.0" node --test) &&
         (
             cd bindings/python && export LIBKMS_PATH="$prefix/lib/libkms.so.0" &&
-                "$sdk" -c 'import alibabacloud_kms20160120, tencentcloud.kms, yandexcloud' &&
-                "$sdk" -m pytest -o filterwarnings=default tests/test_sdk_{alibaba,tencent,yandex}.py &&
+                "$sdk" -c 'import alibabacloud_kms20160120, aliyunsdkkms, tencentcloud.kms, yandexcloud' &&
+                "$sdk" -m pytest -o filterwarnings=default tests/test_sdk_{alibaba,aliyun,tencent,yandex}.py &&
                 "$dkms" -c 'import openapi_util.protobuf' &&
                 "$dkms" -m pytest -o filterwarnings=default tests/test_sdk_dkms.py
-        )
+        ) &&
+        LIBKMS_PATH="$prefix/lib/libkms.so.0" "$venv/python" tests/moto/run.py "$target/moto"
 }
 
 # `make fuzz`, shortly.
 fuzz() { scripts/fuzz.sh 4; }
 
 lint_steps=(rust_format c_format clippy python_lint go_format licences)
-all_steps=("${lint_steps[@]}" release go_vet rust_tests python_tests go_tests sdk_tests fuzz)
+all_steps=("${lint_steps[@]}" release timing go_vet rust_tests python_tests go_tests sdk_tests fuzz)
 case "${1:-}" in
     '') steps=("${all_steps[@]}") ;;
     lint) steps=("${lint_steps[@]}") ;;

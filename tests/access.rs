@@ -2,6 +2,8 @@
 
 #[path = "access/documentation.rs"]
 mod documentation;
+#[path = "access/granted.rs"]
+mod granted;
 #[path = "access/grants.rs"]
 mod grants;
 #[path = "access/handles.rs"]

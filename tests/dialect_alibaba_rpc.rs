@@ -136,6 +136,7 @@ fn rpc_parameters_come_in_the_query_or_in_a_form() {
     assert_eq!(rpc_code(&service, "GenerateDataKey", &[("KeyId", "")]), missing());
     let unsupported = (400, "UnsupportedOperation".to_string());
     assert_eq!(rpc_code(&service, "GenerateDataKey", &[("KeyId", KEY), ("Recipient", "x")]), unsupported);
+    rpc_ok(&service, "GenerateDataKey", &[("KeyId", KEY), ("Recipient", ""), ("EncryptionContext", "")]);
     assert_eq!(rpc_code(&service, "GenerateDataKey", &[("KeyId", KEY), ("Format", "XML")]), unsupported);
     let other =
         |method: &str, target: &str, headers: &str| rpc_error(&service.send(method, target, headers, b""));

@@ -91,6 +91,16 @@ fn keys_of_other_kinds() {
         let pending = format!("{arn} is pending import.");
         let arguments = json!({ "KeyId": arn, "NumberOfBytes": 1 });
         service.refused("KMSInvalidStateException", &pending, "GenerateDataKey", arguments);
+        // Of what can never be done with a key, its state says nothing: before and after its material is there.
+        let rotations = || {
+            for operation in ["EnableKeyRotation", "RotateKeyOnDemand"] {
+                let origin = format!("{arn} origin is EXTERNAL which is not valid for this operation.");
+                service.refused("UnsupportedOperationException", &origin, operation, json!({ "KeyId": arn }));
+            }
+        };
+        rotations();
+        service.kms.import(external["KeyId"].as_str().expect("an id"), &[7; 32]).expect("to import");
+        rotations();
 
         let unsupported = [
             json!({ "KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY" }),
@@ -100,6 +110,7 @@ fn keys_of_other_kinds() {
             json!({ "Origin": "EXTERNAL_KEY_STORE" }),
             json!({ "MultiRegion": true }),
             json!({ "CustomKeyStoreId": "cks-1" }),
+            json!({ "KeySpec": "ML_KEM_768", "KeyUsage": "ENCAPSULATE_DECAPSULATE" }),
         ];
         for arguments in unsupported {
             let error = service.error("CreateKey", arguments.clone());

@@ -1,5 +1,6 @@
-//! What an exchange leaves of plaintexts in the memory of the process, once its response is wiped: nothing, in any of
-//! the six dialects, neither as bytes nor as base64. A child does the exchanges and has its memory searched.
+//! What an exchange leaves of plaintexts in the memory of the process, once its response is wiped: nothing, in any
+//! dialect, neither as bytes nor as base64, however the request writes it and whether it is answered or refused. A child
+//! does the exchanges and has its memory searched.
 
 #[path = "support/memory.rs"]
 mod memory;
@@ -21,14 +22,19 @@ use zeroize::Zeroizing;
 const STORE: &str = "DIALECT_RESIDUE_STORE";
 const KEY: &str = "residue";
 const SECRET_SIZE: usize = 96;
-const DIALECTS: [Dialect; 6] = [
-    Dialect::YandexGrpc,
-    Dialect::YandexRest,
-    Dialect::AlibabaDkms,
-    Dialect::AlibabaRpc,
-    Dialect::Tencent,
-    Dialect::TencentV3,
-];
+
+/// How a request writes its base64.
+#[derive(Clone, Copy, PartialEq)]
+enum Written {
+    /// As it is.
+    Plain,
+    /// Every character as an escape of JSON, or of a form.
+    Escaped,
+    /// Escaped, with a line break in it, which no vendor reads.
+    Broken,
+    /// Escaped, in a body that ends too early.
+    Cut,
+}
 
 fn open(store: &str, flags: u32) -> Kms {
     let options = OpenOptions {
@@ -69,7 +75,8 @@ impl Bytes {
 
 fn send(kms: &Kms, dialect: Dialect, operation: &str, body: Bytes) -> Response {
     let headers = format!(
-        "x-kms-apiversion: dkms-gcs-0.2\r\nx-kms-apiname: {operation}\r\nx-acs-action: {operation}\r\nx-tc-action: {operation}\r\n"
+        "x-kms-apiversion: dkms-gcs-0.2\r\nx-kms-apiname: {operation}\r\nx-acs-action: {operation}\r\n\
+         x-tc-action: {operation}\r\nx-amz-target: TrentService.{operation}\r\n"
     );
     let first_small = || operation[..1].to_lowercase() + &operation[1..];
     let target = match dialect {
@@ -79,17 +86,41 @@ fn send(kms: &Kms, dialect: Dialect, operation: &str, body: Bytes) -> Response {
         _ => "/".into(),
     };
     let response = dialect::answer(kms, dialect, &Request::new(None, &target, headers.as_bytes(), &body.0));
-    let response = response.expect("an answer");
+    response.expect("an answer")
+}
+
+fn send_well(kms: &Kms, dialect: Dialect, operation: &str, body: Bytes) -> Response {
+    let response = send(kms, dialect, operation, body);
     assert_eq!(response.status, Status::Ok, "{dialect:?} {operation}: {}", response.message);
     response
 }
 
+/// Base64 in a body of JSON, or in a form.
+fn write(start: Bytes, dialect: Dialect, text: &str, written: Written) -> Bytes {
+    let is_form = matches!(dialect, Dialect::AlibabaRpc | Dialect::Tencent);
+    text.bytes().enumerate().fold(start, |body, (index, byte)| {
+        let body = match (written, is_form) {
+            (Written::Broken, true) if index == 60 => body.and(b"%0A"),
+            (Written::Broken, false) if index == 60 => body.and(b"\\n"),
+            _ => body,
+        };
+        match (written, is_form) {
+            // A plus sign is a space in a form.
+            (Written::Plain, true) if byte == b'+' => body.and(b"%2B"),
+            (Written::Plain, _) => body.and(&[byte]),
+            (_, true) => body.and(format!("%{byte:02X}").as_bytes()),
+            (_, false) => body.and(format!("\\u{byte:04x}").as_bytes()),
+        }
+    })
+}
+
 /// A request with a key, and a plaintext or a ciphertext.
-fn body(dialect: Dialect, key: bool, value: Option<(&str, u8, &[u8])>) -> Bytes {
+fn body(dialect: Dialect, key: bool, value: Option<(&str, u8, &[u8])>, written: Written) -> Bytes {
     let text = value.map(|(_, _, bytes)| Zeroizing::new(STANDARD.encode(bytes)));
     let text = text.as_ref().map_or("", |text| text.as_str());
     let name = value.map_or("", |(name, _, _)| name);
     let start = Bytes::new();
+    let end: &[u8] = if written == Written::Cut { b"" } else { b"\"}" };
     match dialect {
         Dialect::YandexGrpc | Dialect::AlibabaDkms => {
             let start = if key { start.field(1, KEY.as_bytes()) } else { start };
@@ -100,7 +131,8 @@ fn body(dialect: Dialect, key: bool, value: Option<(&str, u8, &[u8])>) -> Bytes 
         Dialect::YandexRest if value.is_none() => start.and(b"{}"),
         Dialect::YandexRest => {
             let name = if name == "Plaintext" { "plaintext" } else { "ciphertext" };
-            start.and(format!("{{\"{name}\":\"").as_bytes()).and(text.as_bytes()).and(b"\"}")
+            let start = start.and(format!("{{\"{name}\":\"").as_bytes());
+            write(start, dialect, text, written).and(end)
         }
         Dialect::AlibabaRpc | Dialect::Tencent => {
             let small = dialect == Dialect::Tencent;
@@ -108,18 +140,16 @@ fn body(dialect: Dialect, key: bool, value: Option<(&str, u8, &[u8])>) -> Bytes 
             let start = if key { start.and(format!("{}={KEY}", case("KeyId")).as_bytes()) } else { start };
             let start =
                 if value.is_some() { start.and(format!("&{}=", case(name)).as_bytes()) } else { start };
-            // A plus sign is a space in a form.
-            text.bytes().fold(start, |form, byte| match byte {
-                b'+' => form.and(b"%2B"),
-                _ => form.and(&[byte]),
-            })
+            write(start, dialect, text, written).and(if written == Written::Cut { b"%4" } else { b"" })
         }
         _ => {
             let key = if key { format!("\"KeyId\":\"{KEY}\",") } else { String::new() };
             let start = start.and(b"{").and(key.as_bytes());
             match value {
                 None => start.and(b"\"KeySpec\":\"AES_256\"}"),
-                Some(_) => start.and(format!("\"{name}\":\"").as_bytes()).and(text.as_bytes()).and(b"\"}"),
+                Some(_) => {
+                    write(start.and(format!("\"{name}\":\"").as_bytes()), dialect, text, written).and(end)
+                }
             }
         }
     }
@@ -146,21 +176,29 @@ fn in_the_child() {
     input.read_exact(&mut secret).expect("the secret");
     println!("\nhas the secret");
     input.read_exact(&mut [0]).expect("a sign");
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         let plaintext_tag = if dialect == Dialect::YandexGrpc { 4 } else { 2 };
-        let sealed =
-            send(&kms, dialect, "Encrypt", body(dialect, true, Some(("Plaintext", plaintext_tag, &secret))));
-        let sealed = blob(&sealed);
+        let encrypt =
+            |written| body(dialect, true, Some(("Plaintext", plaintext_tag, secret.as_slice())), written);
+        send_well(&kms, dialect, "Encrypt", encrypt(Written::Plain));
+        let sealed = blob(&send_well(&kms, dialect, "Encrypt", encrypt(Written::Escaped)));
+        if !matches!(dialect, Dialect::YandexGrpc | Dialect::AlibabaDkms) {
+            for written in [Written::Broken, Written::Cut] {
+                let refused = send(&kms, dialect, "Encrypt", encrypt(written));
+                assert_eq!(refused.status, Status::InvalidArgument, "{dialect:?}: {}", refused.message);
+            }
+        }
         let (name, key, tag) = match dialect {
             Dialect::YandexGrpc => ("Decrypt", true, 3),
             Dialect::AlibabaDkms => ("AdvanceDecrypt", false, 1),
             _ => ("Decrypt", false, 0),
         };
-        let opened = send(&kms, dialect, name, body(dialect, key, Some(("CiphertextBlob", tag, &sealed))));
+        let ciphertext = body(dialect, key, Some(("CiphertextBlob", tag, &sealed)), Written::Escaped);
+        let opened = send_well(&kms, dialect, name, ciphertext);
         assert!(opened.body.len() > SECRET_SIZE);
         drop(opened);
         // The data key is known to who opens its blob.
-        let made = send(&kms, dialect, "GenerateDataKey", body(dialect, true, None));
+        let made = send_well(&kms, dialect, "GenerateDataKey", body(dialect, true, None, Written::Plain));
         let made = blob(&made);
         let hex: String = made.iter().take(128).map(|byte| format!("{byte:02x}")).collect();
         println!("\nmade {hex}");
@@ -241,8 +279,8 @@ fn nothing_of_a_plaintext_is_left() {
     input.write_all(b"1").expect("to send");
     let lines = read_to(&mut output, "is done");
     let made: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("made ")).collect();
-    assert_eq!(made.len(), DIALECTS.len());
-    for (hex, dialect) in made.iter().zip(DIALECTS) {
+    assert_eq!(made.len(), Dialect::ALL.len());
+    for (hex, dialect) in made.iter().zip(Dialect::ALL) {
         let digit = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("a byte");
         let ciphertext: Vec<u8> = (0..hex.len()).step_by(2).map(digit).collect();
         let data_key = open_blob(&kms, &ciphertext);

@@ -357,6 +357,7 @@ fn v3_parameters_come_as_json_query_or_form() {
         "{\"NumberOfBytes\":1}",
         "{\"KeyId\":1,\"NumberOfBytes\":1}",
         "{\"KeyId\":\"\",\"NumberOfBytes\":1}",
+        &json_body.replace('}', ",\"Unknown\":null}"),
     ] {
         assert_eq!(send("POST", "/", action, wrong), "InvalidParameter", "{wrong}");
     }
@@ -367,6 +368,8 @@ fn v3_parameters_come_as_json_query_or_form() {
     {
         let params = json!({"KeyId": V3_KEY, "NumberOfBytes": 1, name: 1});
         assert_eq!(v3_code(&service, "GenerateDataKey", &params), "UnsupportedOperation", "{name}");
+        // Which says nothing.
+        v3_ok(&service, "GenerateDataKey", &json!({"KeyId": V3_KEY, "NumberOfBytes": 1, name: null}));
     }
 }
 

@@ -8,6 +8,8 @@ use kms::capi::constants::*;
 
 #[path = "support/changes.rs"]
 mod changes;
+#[path = "support/grants.rs"]
+mod grants;
 #[path = "support/handle.rs"]
 mod handle;
 #[path = "support/keys.rs"]
@@ -193,6 +195,70 @@ fn a_change_is_seen_by_other_processes_in_time() {
         // A call that began later than the bound after the change was done may not have missed it.
         let missed_for = last_not_seen.saturating_sub(done);
         assert!(missed_for <= STALENESS + TICK, "{}: not seen {missed_for:?} later", change.name);
+    }
+    worker.finish();
+}
+
+/// Makes a grant whenever it is told to, and says its id and token; revokes those that it is told of.
+fn make_grants() {
+    let mut orders = orders();
+    let kms = open_stale(&orders.next().expect("a store"));
+    for order in orders {
+        match order.strip_prefix("revoke ") {
+            Some(id) => {
+                kms.revoke_grant("orders", id).expect("revoked");
+                say("revoked");
+            }
+            None => {
+                let created = kms.create_grant("orders", &order).expect("a grant");
+                say(&format!("{} {}", created.id, created.token));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_token_works_at_once_in_another_process_and_ends_with_its_grant() {
+    if role().is_some() {
+        return make_grants();
+    }
+    let file = StoreFile::filled(|kms| create(kms, "orders").expect("a key"));
+    // Believes for a minute what it has read.
+    let how = Open { root_key: &ROOT_KEY, ..Open::default() };
+    let minute = Handle::open_with(&file.uri(), how, |options| options.max_staleness_ms = 60_000);
+    let (minute, soon) = (minute.expect("the store"), open_stale(&file.uri()));
+    let mut worker =
+        Worker::start("a_token_works_at_once_in_another_process_and_ends_with_its_grant", "grants");
+    worker.order(&file.uri());
+    for number in 0..20 {
+        let name = format!("tenant-{number}");
+        let tenants = [&minute, &soon].map(|kms| kms.as_principal(&name));
+        for tenant in &tenants {
+            assert_eq!(status(&tenant.data_key("orders")), KMS_ACCESS_DENIED, "not granted yet");
+        }
+        worker.order(&name);
+        let said = worker.hear();
+        let (id, token) = said.split_once(' ').expect("an id and a token");
+        let [patient, prompt] = &tenants;
+        assert_eq!(status(&patient.data_key("orders")), KMS_ACCESS_DENIED, "not seen yet");
+        patient.generate_by("orders", Some(token), None).expect("by its token, at once");
+        patient.generate_by("orders", Some(token), None).expect("and again");
+        assert_eq!(status(&patient.data_key("orders")), KMS_OK, "seen now");
+        let made = now();
+        while status(&prompt.data_key("orders")) != KMS_OK {
+            assert!(now() < made + process::PATIENCE, "never seen without a token");
+        }
+        worker.order(&format!("revoke {id}"));
+        assert_eq!(worker.hear(), "revoked");
+        let revoked = now();
+        let ends = |call: &dyn Fn() -> i32, with: i32| loop {
+            match call() {
+                KMS_OK => assert!(now() < revoked + process::PATIENCE, "never ended"),
+                other => break assert_eq!(other, with),
+            }
+        };
+        ends(&|| status(&prompt.data_key("orders")), KMS_ACCESS_DENIED);
+        ends(&|| status(&prompt.generate_by("orders", Some(token), None)), KMS_INVALID_GRANT_TOKEN);
     }
     worker.finish();
 }

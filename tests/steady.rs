@@ -10,6 +10,7 @@ use std::process::Command;
 
 use support::{STRICT, built_library_dir, cc, root, run, temp_dir};
 
+const KINDS: [&str; 7] = ["generate", "many", "decrypt", "threads", "sixteen", "granted", "granted-threads"];
 /// As in program.c.
 const CALLS: usize = 20_000;
 
@@ -33,7 +34,7 @@ fn allocations(program: &Path, kind: &str) -> usize {
 fn a_call_allocates_nothing() {
     let dir = temp_dir();
     let program = build(dir.path());
-    for kind in ["generate", "many", "decrypt", "threads", "sixteen"] {
+    for kind in KINDS {
         assert_eq!(allocations(&program, kind), 0, "{kind}");
     }
     // And the counting works: a context of more than sixteen pairs needs memory of its own.
@@ -63,7 +64,7 @@ fn system_calls(program: &Path, kind: &str) -> Option<Vec<String>> {
 fn a_call_makes_no_system_call_and_waits_for_no_lock() {
     let dir = temp_dir();
     let program = build(dir.path());
-    for kind in ["generate", "many", "decrypt", "threads"] {
+    for kind in KINDS {
         let Some(calls) = system_calls(&program, kind) else {
             // Past the capture of the test's output, so that it is seen.
             let _ = writeln!(std::io::stderr(), "steady: system calls not checked, there is no strace");

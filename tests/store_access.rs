@@ -8,6 +8,8 @@ use kms::capi::constants::*;
 
 #[path = "support/changes.rs"]
 mod changes;
+#[path = "support/grants.rs"]
+mod grants;
 #[path = "support/handle.rs"]
 mod handle;
 #[path = "support/keys.rs"]

@@ -7,6 +7,8 @@ mod changes;
 mod fault_script;
 #[path = "support/faulty_disk.rs"]
 mod faulty_disk;
+#[path = "support/grants.rs"]
+mod grants;
 #[path = "support/handle.rs"]
 mod handle;
 #[path = "support/keys.rs"]

@@ -134,6 +134,19 @@ fn what_is_no_file_is_refused_at_once() {
 }
 
 #[test]
+fn a_store_of_the_first_schema_version_is_brought_up_to_date() {
+    let (file, known) = example();
+    let index = || file.shell("SELECT sql FROM sqlite_schema WHERE name = 'row_owner'");
+    let (current, version) = (index(), file.shell("PRAGMA user_version"));
+    file.shell("DROP INDEX row_owner; CREATE INDEX row_owner ON row (owner); PRAGMA user_version = 1;");
+    let old = index();
+    known.check(&file.open_flags(KMS_OPEN_READ_ONLY).expect("as it is")).expect("it works");
+    assert_eq!((index(), file.shell("PRAGMA user_version")), (old, "1\n".into()), "a reader changed it");
+    known.check(&file.open().expect("brought up to date")).expect("it works");
+    assert_eq!((index(), file.shell("PRAGMA user_version")), (current, version));
+}
+
+#[test]
 fn a_newer_store_is_unsupported() {
     let (file, known) = example();
     let version: i64 = file.shell("PRAGMA user_version").trim().parse().expect("a number");

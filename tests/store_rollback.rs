@@ -7,6 +7,8 @@ use kms::capi::constants::*;
 
 #[path = "support/changes.rs"]
 mod changes;
+#[path = "support/grants.rs"]
+mod grants;
 #[path = "support/handle.rs"]
 mod handle;
 #[path = "support/keys.rs"]
@@ -67,6 +69,69 @@ fn no_part_of_a_change_can_be_undone() {
             let expected = if subset == 0 || subset == all { KMS_OK } else { KMS_CORRUPT_STORE };
             let opened = status(&file.open());
             assert_eq!(opened, expected, "{name}: {subset:b} of {} rows brought back", changed.len());
+        }
+    }
+}
+
+/// A key that a store of more than 4,096 rows has, which is not checked whole when it is opened, with grants of
+/// "tenant": first "kept", then "revoked", which is no more there.
+#[test]
+fn grants_do_not_come_back_to_a_large_store() {
+    let old = StoreFile::new();
+    let (file, mut ids) = (StoreFile::new(), Vec::new());
+    {
+        let kms = file.create();
+        kms.create(NewKey { id: Some("orders"), ..NewKey::default() }).expect("a key");
+        for number in 0..4200 {
+            kms.create_grant("orders", &format!("tenant-{number}")).expect("a grant");
+        }
+        for pair in [("is", "kept"), ("is", "revoked")] {
+            ids.push(kms.create_grant_for("orders", "tenant", Some(pair)).expect("a grant").id);
+        }
+        kms.backup(&old.path()).expect("a copy");
+        kms.revoke_grant("orders", &ids[1]).expect("revoked");
+    }
+    let pristine = file.bytes();
+    let calls = |kms: &Handle| {
+        let tenant = kms.as_principal("tenant");
+        ["kept", "revoked"].map(|value| status(&tenant.generate_by("orders", None, Some(("is", value)))))
+    };
+    let kms = file.open().expect("the store");
+    assert_eq!(calls(&kms), [KMS_OK, KMS_ACCESS_DENIED]);
+    assert_eq!(kms.verify().expect("to verify"), [""; 0]);
+    drop(kms);
+    let attach = format!("ATTACH '{}' AS old;", old.path().display());
+    let gone = "SELECT * FROM old.row WHERE kind = 9 AND id NOT IN (SELECT id FROM main.row WHERE kind = 9)";
+    let index =
+        "DELETE FROM main.row WHERE kind = 10; INSERT INTO main.row SELECT * FROM old.row WHERE kind = 10;";
+    let newest = "(SELECT max(revision) FROM main.row WHERE kind = 9)";
+    let bucket = "(SELECT substr(id, 1, 17) FROM old.row WHERE kind = 9 ORDER BY revision DESC LIMIT 1)";
+    for (edit, expected) in [
+        // What was revoked, alone, and with the index that had it.
+        (format!("INSERT INTO main.row {gone};"), KMS_CORRUPT_STORE),
+        (format!("{index} INSERT INTO main.row {gone};"), KMS_CORRUPT_STORE),
+        (index.to_string(), KMS_CORRUPT_STORE),
+        // What was kept taken away; its whole bucket; and all there is of grants.
+        (format!("DELETE FROM main.row WHERE kind = 9 AND revision = {newest};"), KMS_CORRUPT_STORE),
+        (format!("DELETE FROM main.row WHERE kind = 9 AND substr(id, 1, 17) = {bucket};"), KMS_CORRUPT_STORE),
+        ("DELETE FROM main.row WHERE kind IN (9, 10);".into(), KMS_CORRUPT_STORE),
+        // The twin: nothing is edited.
+        (format!("DELETE FROM main.row WHERE kind = 9 AND revision > {newest};"), KMS_OK),
+    ] {
+        file.replace(&pristine);
+        file.shell(&format!("{attach} {edit}"));
+        let kms = file.open().expect("a large store opens");
+        let [kept, revoked] = calls(&kms);
+        assert_eq!(kept, expected, "{edit}");
+        assert_eq!(revoked, if expected == KMS_OK { KMS_ACCESS_DENIED } else { expected }, "{edit}");
+        kms.data_key("orders").expect("the root does not depend on grants");
+        assert_eq!(kms.verify().expect("to verify").is_empty(), expected == KMS_OK, "{edit}");
+        // Changes to it do not make it right.
+        if expected != KMS_OK {
+            let _ = kms.create_grant("orders", "tenant");
+            let _ = kms.revoke_grant("orders", &ids[1]);
+            assert_eq!(calls(&kms), [expected; 2], "after changes: {edit}");
+            assert!(!kms.verify().expect("to verify").is_empty(), "after changes: {edit}");
         }
     }
 }

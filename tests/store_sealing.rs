@@ -3,6 +3,8 @@
 
 use kms::capi::constants::*;
 
+#[path = "support/grants.rs"]
+mod grants;
 #[path = "support/handle.rs"]
 mod handle;
 #[path = "support/keys.rs"]
@@ -19,7 +21,7 @@ use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 use store_file::{Known, StoreFile};
 
-/// Two keys with aliases, one of them with two, and one without.
+/// Two keys with aliases, one of them with two, and one without; two grants on one of them.
 fn example() -> (StoreFile, Known) {
     let mut known = None;
     let file = StoreFile::filled(|handle| {
@@ -29,10 +31,13 @@ fn example() -> (StoreFile, Known) {
         handle.create(NewKey { alias: Some("alias/billing"), ..NewKey::default() }).expect("a key");
         handle.create(NewKey::default()).expect("a key");
         handle.create_alias("alias/sales", "orders").expect("an alias");
+        GRANTEES.iter().for_each(|grantee| drop(handle.create_grant("orders", grantee).expect("a grant")));
         known = Some(Known::of(handle));
     });
     (file, known.expect("filled"))
 }
+
+const GRANTEES: [&str; 2] = ["tenant-7", "tenant-8"];
 
 /// A row's key columns.
 type Place = (i64, Vec<u8>);
@@ -41,8 +46,8 @@ fn places(sql: &Connection) -> Vec<Place> {
     let mut all = sql.prepare("SELECT kind, id FROM row ORDER BY kind, id").expect("rows");
     let rows = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
     let places: Vec<Place> = rows.map(|row| row.expect("a row")).collect();
-    // The store; 3 heads, names, versions, materials, use counts; 3 aliases.
-    assert_eq!(places.len(), 1 + 3 * 5 + 3);
+    // The store; 3 heads, names, versions, materials, use counts; 3 aliases; 2 grants and their index.
+    assert_eq!(places.len(), 1 + 3 * 5 + 3 + 3);
     places
 }
 
@@ -87,7 +92,12 @@ fn every_byte_of_every_row_flipped_is_noticed() {
                 edit(&sql, column, &new, (kind, &id));
                 let opened = status(&file.open());
                 assert_eq!(opened, KMS_CORRUPT_STORE, "opening: {what}");
-                check_calls(&known.calls(&running), kind, column, &what);
+                let mut calls = known.calls(&running);
+                calls.extend(GRANTEES.iter().map(|grantee| {
+                    let made = running.as_principal(grantee).data_key("orders");
+                    (format!("a data key for {grantee}"), made.map(drop))
+                }));
+                check_calls(&calls, kind, column, &what);
                 // Back, wherever the row is now.
                 let now =
                     (if let ("kind", Value::Integer(kind)) = (column, &new) { *kind } else { kind }, &id);
@@ -222,8 +232,8 @@ fn an_inserted_row_is_noticed() {
             "kind, randomblob(32), owner, revision, sealed",
             "kind, randomblob(32), zeroblob(32), revision, sealed",
             "kind, randomblob(32), randomblob(32), revision, sealed",
-            "kind % 7 + 1, randomblob(32), owner, revision, sealed",
-            "kind % 7 + 1, id, owner, revision, sealed",
+            "kind % 10 + 1, randomblob(32), owner, revision, sealed",
+            "kind % 10 + 1, id, owner, revision, sealed",
             // What no library wrote.
             "kind, randomblob(32), owner, revision, zeroblob(0)",
             "99, randomblob(32), owner, revision, sealed",
@@ -244,7 +254,7 @@ fn rows_of_another_store_are_noticed() {
     let attach = format!("ATTACH '{}' AS other;", other.path().display());
     let pristine = file.bytes();
     let copy = |what: &str| refused_after(&file, &pristine, &format!("{attach} {what}"));
-    for kind in 1..=7 {
+    for kind in (1..=7).chain([9, 10]) {
         // In place of the store's own, and beside them.
         let other_row = format!("SELECT * FROM other.row WHERE kind = {kind} LIMIT 1");
         copy(&format!(

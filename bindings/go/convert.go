@@ -110,6 +110,9 @@ func (t text) putAll(f field, all []string) text {
 }
 
 func (t text) putPairs(keys, values field, pairs map[string]string) text {
+	if len(pairs) == 0 { // to begin a walk through a map costs something even if it is empty
+		return t
+	}
 	for key, value := range pairs {
 		t = t.put(keys, key).put(values, value)
 	}

@@ -120,23 +120,41 @@ func (d *DataKey) Wipe() {
 	d.Plaintext = nil
 }
 
+// usualDataKey is a data key of 32 bytes with the memory of what is kept of it: one allocation for all.
+type usualDataKey struct {
+	DataKey
+	kept [32 + CiphertextOverhead + IVSize]byte
+}
+
+// newDataKey has memory for a data key of so many bytes. Its plaintext is apart from what is kept, so that whoever keeps
+// a ciphertext does not keep it too.
+func newDataKey(size int) *DataKey {
+	var key *DataKey
+	var kept []byte
+	if size == 32 {
+		usual := new(usualDataKey)
+		key, kept = &usual.DataKey, usual.kept[:]
+	} else {
+		key, kept = new(DataKey), make([]byte, size+CiphertextOverhead+IVSize)
+	}
+	key.Ciphertext = kept[: size+CiphertextOverhead : size+CiphertextOverhead]
+	key.IV = kept[size+CiphertextOverhead:]
+	return key
+}
+
 // GenerateDataKey generates a data key: random bytes in plaintext, and wrapped under a KMS key.
 func (k *KMS) GenerateDataKey(request DataKeyRequest) (*DataKey, error) {
 	size := request.size()
-	// Plaintext is apart from what is kept, so that whoever keeps a ciphertext does not keep it too.
-	kept := make([]byte, size+CiphertextOverhead+IVSize)
-	key := &DataKey{
-		Ciphertext: kept[: size+CiphertextOverhead : size+CiphertextOverhead],
-		IV:         kept[size+CiphertextOverhead:],
-		// Where these are what the key is called, no further string is needed.
-		DataKeyInfo: DataKeyInfo{KeyID: request.KeyID, VersionID: request.VersionID},
-	}
+	key := newDataKey(size)
 	if !request.SkipPlaintext {
 		key.Plaintext = make([]byte, size)
 	}
+	expected := k.expected(request.KeyID, request.VersionID)
+	key.DataKeyInfo = expected
 	if err := k.GenerateDataKeyInto(request, key); err != nil {
 		return nil, err
 	}
+	k.learn(request.KeyID, &expected, &key.DataKeyInfo)
 	return key, nil
 }
 
@@ -178,9 +196,7 @@ const textSpace = 256
 func (r *DataKeyRequest) cross(call *C.kmsgo_data_t, space []byte) (text, error) {
 	text := text{bytes: space}.put(fieldKeyID, r.KeyID).put(fieldVersionID, r.VersionID)
 	text = text.putAll(fieldGrantToken, r.GrantTokens)
-	if len(r.Context) > 0 { // to begin a walk through a map costs something even if it is empty
-		text = text.putContext(r.Context)
-	}
+	text = text.putContext(r.Context)
 	if err := text.check(); err != nil {
 		return text, err
 	}
@@ -257,10 +273,11 @@ func (k *KMS) GenerateDataKeys(request DataKeyRequest, count int) (*DataKeys, er
 	size := request.size()
 	// What is outside the limits is the library's to refuse, but no reason to allocate it first.
 	items := min(max(count, 0), MaxDataKeys)
+	expected := k.expected(request.KeyID, request.VersionID)
 	keys := &DataKeys{
 		Ciphertexts: make([]byte, items*(size+CiphertextOverhead)),
 		IVs:         make([]byte, items*IVSize),
-		DataKeyInfo: DataKeyInfo{KeyID: request.KeyID, VersionID: request.VersionID},
+		DataKeyInfo: expected,
 	}
 	if !request.SkipPlaintext {
 		keys.Plaintexts = make([]byte, items*size)
@@ -268,6 +285,7 @@ func (k *KMS) GenerateDataKeys(request DataKeyRequest, count int) (*DataKeys, er
 	if err := k.GenerateDataKeysInto(request, count, keys); err != nil {
 		return nil, err
 	}
+	k.learn(request.KeyID, &expected, &keys.DataKeyInfo)
 	return keys, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -160,7 +161,7 @@ func (r *roundTripper) RoundTrip(request *http.Request) (*http.Response, error) 
 		return nil, invalid("dialect: is one over gRPC, which no RoundTripper carries")
 	}
 	return &http.Response{
-		Status:        http.StatusText(answer.HTTPStatus),
+		Status:        strconv.Itoa(answer.HTTPStatus) + " " + http.StatusText(answer.HTTPStatus),
 		StatusCode:    answer.HTTPStatus,
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,

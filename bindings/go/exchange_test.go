@@ -82,7 +82,7 @@ func TestRoundTripper(t *testing.T) {
 	}
 	response, err := send(context.Background(), DialectQKMS)
 	check(t, "RoundTrip", err)
-	if response.StatusCode != 200 || response.ContentLength < 2 || response.Header.Get("Content-Type") == "" {
+	if response.Status != "200 OK" || response.StatusCode != 200 || response.ContentLength < 2 || response.Header.Get("Content-Type") == "" {
 		t.Errorf("got %+v", response)
 	}
 	inside := response.Body.(*wipedBody).bytes

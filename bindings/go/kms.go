@@ -86,6 +86,7 @@ type KMS struct {
 type handle struct {
 	kms   C.kmsgo_handle_t
 	calls gate
+	names names
 	once  sync.Once
 	err   error
 }

@@ -43,10 +43,11 @@ func (k *KMS) Encrypt(request EncryptRequest) (*Encrypted, error) {
 	}
 	size := min(len(request.Plaintext), MaxPayloadSize) + CiphertextOverhead
 	kept := make([]byte, size+IVSize)
+	expected := k.expected(request.KeyID, request.VersionID)
 	result := &Encrypted{
 		Ciphertext:  kept[:size:size],
 		IV:          kept[size:],
-		DataKeyInfo: DataKeyInfo{KeyID: request.KeyID, VersionID: request.VersionID},
+		DataKeyInfo: expected,
 	}
 	call := C.kmsgo_data_t{
 		aad_len:          C.size_t(len(request.AAD)),
@@ -67,6 +68,7 @@ func (k *KMS) Encrypt(request EncryptRequest) (*Encrypted, error) {
 	result.Ciphertext = result.Ciphertext[:call.ciphertext_len]
 	result.IV = result.IV[:call.iv_len]
 	result.set(&call.info)
+	k.learn(request.KeyID, &expected, &result.DataKeyInfo)
 	return result, nil
 }
 
@@ -100,13 +102,15 @@ func (d *Decrypted) Wipe() {
 // Decrypt opens a ciphertext. If a bit of it was changed, or AAD, Context or IV are not those of its encryption, the
 // error is ErrInvalidCiphertext.
 func (k *KMS) Decrypt(request DecryptRequest) (*Decrypted, error) {
+	expected := k.expected(request.KeyID, "")
 	result := &Decrypted{
 		Plaintext:   make([]byte, max(len(request.Ciphertext)-CiphertextOverhead, 0)),
-		DataKeyInfo: DataKeyInfo{KeyID: request.KeyID},
+		DataKeyInfo: expected,
 	}
 	if err := k.DecryptInto(request, result); err != nil {
 		return nil, err
 	}
+	k.learn(request.KeyID, &expected, &result.DataKeyInfo)
 	return result, nil
 }
 

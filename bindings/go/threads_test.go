@@ -98,6 +98,7 @@ func TestAllocations(t *testing.T) {
 	}
 	aad := DataKeyRequest{KeyID: created.KeyID, AAD: make([]byte, 64)}
 	context := DataKeyRequest{KeyID: "alias/a", Context: map[string]string{"tenant": "7", "purpose": "orders"}}
+	long := DataKeyRequest{KeyID: created.KeyID, NumberOfBytes: 64}
 	sealed, err := k.GenerateDataKey(context)
 	if err != nil {
 		t.Fatal(err)
@@ -116,8 +117,14 @@ func TestAllocations(t *testing.T) {
 		{"DecryptInto", 0, func() error {
 			return k.DecryptInto(DecryptRequest{Ciphertext: sealed.Ciphertext, Context: context.Context}, &opened)
 		}},
-		// DataKey, Plaintext, what is kept, and the version id.
-		{"GenerateDataKey", 4, func() error { _, err := k.GenerateDataKey(aad); return err }},
+		// DataKey with what is kept, and Plaintext.
+		{"GenerateDataKey", 2, func() error { _, err := k.GenerateDataKey(aad); return err }},
+		{"GenerateDataKey by an alias", 2, func() error { _, err := k.GenerateDataKey(context); return err }},
+		{"GenerateDataKey of 64 bytes", 3, func() error { _, err := k.GenerateDataKey(long); return err }},
+		{"Decrypt", 2, func() error {
+			_, err := k.Decrypt(DecryptRequest{Ciphertext: sealed.Ciphertext, Context: context.Context})
+			return err
+		}},
 	} {
 		if err := c.call(); err != nil {
 			t.Fatal(err)

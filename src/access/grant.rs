@@ -1,6 +1,6 @@
 //! Grants: what a key's grantee may do, and in which encryption contexts.
 
-use super::{Action, Circumstances, Known, Question, Truth};
+use super::{Action, Circumstances, Known, Truth};
 
 /// A set of operations that a grant can allow; the bits are those of the C ABI.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,8 +53,11 @@ impl GrantOperations {
     }
 }
 
+/// A grant's id: public, and the same under every root key.
+pub type GrantId = [u8; 32];
+
 /// Which encryption contexts a grant is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Constraint {
     Any,
     /// Just these pairs, in the order of their keys.
@@ -78,30 +81,6 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Whether it allows what is asked. A constraint is about requests that have a context, and about the grants that
-    /// are made by this one.
-    pub fn allows(&self, question: &Question<'_>) -> Truth {
-        let operation = question.action.grant_operation();
-        if self.grantee != question.principal.name()
-            || !operation.is_some_and(|it| self.operations.contains(it))
-        {
-            return Truth::False;
-        }
-        if question.action.has_context() {
-            self.constraint.admits(&question.circumstances)
-        } else {
-            Truth::True
-        }
-    }
-
-    /// Whether another grant says the same.
-    pub fn is_same(&self, other: &Grant) -> bool {
-        let content = |grant: &Grant| {
-            (grant.name.clone(), grant.grantee.clone(), grant.retiring.clone(), grant.operations)
-        };
-        content(self) == content(other) && self.constraint == other.constraint
-    }
-
     /// Whether a principal may retire it without being allowed kms:RetireGrant.
     pub fn may_be_retired_by(&self, principal: &str) -> bool {
         let by_grantee = self.operations.contains(GrantOperations::RETIRE_GRANT) && self.grantee == principal;
@@ -110,7 +89,7 @@ impl Grant {
 }
 
 impl Constraint {
-    fn admits(&self, circumstances: &Circumstances<'_>) -> Truth {
+    pub fn admits(&self, circumstances: &Circumstances<'_>) -> Truth {
         let context = circumstances.context;
         let has = |pairs: &[(String, String)]| {
             pairs.iter().all(|(key, value)| context.contains(&(key.as_str(), value.as_str())))

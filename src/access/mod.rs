@@ -8,16 +8,20 @@ mod action;
 mod condition;
 mod document;
 mod grant;
+mod granted;
 mod policy;
 mod principal;
 mod token;
 
 pub use action::{ACTIONS, Action, ActionInfo, ActionSet, Class, Scope};
 pub use document::Effect;
-pub use grant::{Constraint, Grant, GrantOperations};
+pub use grant::{Constraint, Grant, GrantId, GrantOperations};
+pub use granted::{Granted, Grants, Lazily};
 pub use policy::{MAX_POLICY, Policy};
 pub use principal::{Account, Principal, check_name};
 pub use token::{TokenClaim, issue as issue_token, read as read_token};
+
+use crate::error::Result;
 
 /// The answer to a question of which not everything may be known (Kleene's three values).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,31 +117,30 @@ impl<'a> Circumstances<'a> {
 }
 
 /// The rules on one key.
-#[derive(Default)]
-pub struct Rules {
+pub struct Rules<'a> {
     /// None: the default policy.
-    pub policy: Option<Policy>,
-    pub grants: Vec<Grant>,
+    pub policy: Option<&'a Policy>,
+    pub grants: &'a dyn Grants,
 }
 
 /// What the rules say, and the grant that says so, if it was one.
-pub struct Verdict<'a> {
+pub struct Verdict {
     pub allowed: Truth,
-    pub grant: Option<&'a Grant>,
+    pub grant: Option<GrantId>,
 }
 
-impl Rules {
-    pub fn judge(&self, question: &Question<'_>) -> Verdict<'_> {
+impl Rules<'_> {
+    /// Looks for grants only where the policy leaves anything to them.
+    pub fn judge(&self, question: &Question<'_>) -> Result<Verdict> {
         let (allowed, denied) = self.by_policy(question);
-        if allowed == Truth::True {
-            return Verdict { allowed: denied.not(), grant: None };
-        }
-        let granted = |grant: &&Grant| grant.allows(question) == Truth::True;
-        if let Some(grant) = self.grants.iter().find(granted) {
-            return Verdict { allowed: denied.not(), grant: Some(grant) };
-        }
-        let perhaps = self.grants.iter().map(|grant| grant.allows(question)).fold(allowed, Truth::or);
-        Verdict { allowed: perhaps.and(denied.not()), grant: None }
+        let is_decided = allowed == Truth::True || denied == Truth::True;
+        let granted = if is_decided || question.action.grant_operation().is_none() {
+            None
+        } else {
+            self.grants.of(question.principal.name())?
+        };
+        let (granted, grant) = granted.map_or((Truth::False, None), |granted| granted.allows(question));
+        Ok(Verdict { allowed: allowed.or(granted).and(denied.not()), grant })
     }
 
     /// Whether a grant may be retired by who asks: by leave of the policy, or of this grant itself. A grant that allows
@@ -150,7 +153,7 @@ impl Rules {
 
     /// Whether the policy allows, and whether it denies.
     fn by_policy(&self, question: &Question<'_>) -> (Truth, Truth) {
-        match &self.policy {
+        match self.policy {
             Some(policy) => policy.judge(question),
             None => (question.principal.is_root().into(), Truth::False),
         }

@@ -4,11 +4,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::GrantId;
 use crate::crypto::secret;
 use crate::crypto::uuid::Uuid;
 
 const FORMAT: u8 = 1;
-const GRANT_SIZE: usize = 32;
+const GRANT_SIZE: usize = size_of::<GrantId>();
 const MAC_SIZE: usize = 32;
 const SIZE: usize = 1 + 16 + GRANT_SIZE + MAC_SIZE;
 
@@ -16,7 +17,7 @@ const SIZE: usize = 1 + 16 + GRANT_SIZE + MAC_SIZE;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TokenClaim {
     pub key: Uuid,
-    pub grant: [u8; GRANT_SIZE],
+    pub grant: GrantId,
 }
 
 /// A token; `mac` authenticates bytes with the store's key for tokens.

@@ -149,7 +149,11 @@ pub fn read_head(file: &File, mac: Mac<'_>) -> Result<Head> {
     if block.is_empty() {
         return Ok(Head::default());
     }
-    Head::from_block(&block, mac).ok_or_else(|| tampered("has a head that this store did not write"))
+    Head::from_block(&block, mac).ok_or_else(|| {
+        tampered(
+            "has a head that this store did not write, or had before another root key came without the log",
+        )
+    })
 }
 
 /// Where the chain of a whole log begins.

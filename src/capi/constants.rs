@@ -217,7 +217,7 @@ pub const KMS_MAX_PRINCIPAL: usize = 256;
 /// Most characters of a grant's name.
 pub const KMS_MAX_GRANT_NAME: usize = 256;
 /// Most grants of a key.
-pub const KMS_MAX_GRANTS: usize = 1000;
+pub const KMS_MAX_GRANTS: usize = 200000;
 /// Bytes of a grant id, terminating NUL included.
 pub const KMS_GRANT_ID_SIZE: usize = 65;
 /// Bytes of a grant token, terminating NUL included.

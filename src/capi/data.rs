@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 use super::guard::guard;
-use super::input::{self, ContextPlaces, Extensible};
+use super::input::{self, ContextPlaces, Extensible, TokenPlaces};
 use super::items::Info;
 use super::output::{Buffers, Columns, optional, required};
 use super::types::{
@@ -165,8 +165,8 @@ pub unsafe extern "C" fn kms_generate_data_key(
                 required("ciphertext", ciphertext),
                 optional("iv", iv),
             ])?;
-            let mut places = ContextPlaces::new();
-            let request = data_key_request(&raw, &mut places)?;
+            let (mut places, mut tokens) = (ContextPlaces::new(), TokenPlaces::new());
+            let request = data_key_request(&raw, &mut places, &mut tokens)?;
             buffers.refuse_overlap(&[raw.aad])?;
             let mut tell = |by: &ServedBy<'_>| info.served_by(by);
             kms.generate_data_key_and_tell(&request, &mut buffers, info.wanted(&mut tell))?;
@@ -209,8 +209,8 @@ pub unsafe extern "C" fn kms_generate_data_keys(
                 optional("ivs", ivs),
             ];
             let mut columns = Columns::new(count, columns)?;
-            let mut places = ContextPlaces::new();
-            let request = data_key_request(&raw, &mut places)?;
+            let (mut places, mut tokens) = (ContextPlaces::new(), TokenPlaces::new());
+            let request = data_key_request(&raw, &mut places, &mut tokens)?;
             columns.targets.refuse_overlap(&[raw.aad])?;
             let mut tell = |by: &ServedBy<'_>| info.served_by(by);
             kms.generate_data_keys_and_tell(&request, count, &mut columns, info.wanted(&mut tell))?;
@@ -226,6 +226,7 @@ pub unsafe extern "C" fn kms_generate_data_keys(
 unsafe fn data_key_request<'a>(
     raw: &'a kms_data_key_request_t,
     places: &'a mut ContextPlaces<'_>,
+    tokens: &'a mut TokenPlaces<'_>,
 ) -> Result<DataKeyRequest<'a>> {
     input::reserved("request.reserved", raw.reserved)?;
     // SAFETY: promised by the caller.
@@ -236,7 +237,7 @@ unsafe fn data_key_request<'a>(
             key_spec: raw.key_spec,
             number_of_bytes: raw.number_of_bytes,
             aad: input::aad(raw.aad, raw.context, raw.context_len, places)?,
-            grant_tokens: input::grant_tokens(raw.grant_tokens, raw.grant_tokens_len)?,
+            grant_tokens: input::grant_tokens_in(raw.grant_tokens, raw.grant_tokens_len, tokens)?,
             flags: raw.flags,
         })
     }
@@ -265,13 +266,13 @@ pub unsafe extern "C" fn kms_encrypt(
             let info = Info::new(info)?;
             let mut buffers = Buffers::new([required("ciphertext", ciphertext), optional("iv", iv)])?;
             input::reserved("request.reserved", raw.reserved)?;
-            let mut places = ContextPlaces::new();
+            let (mut places, mut tokens) = (ContextPlaces::new(), TokenPlaces::new());
             let request = EncryptRequest {
                 key_id: input::required_str("request.key_id", raw.key_id)?,
                 version_id: input::optional_str("request.version_id", raw.version_id)?,
                 plaintext: input::bytes("request.plaintext", raw.plaintext)?,
                 aad: input::aad(raw.aad, raw.context, raw.context_len, &mut places)?,
-                grant_tokens: input::grant_tokens(raw.grant_tokens, raw.grant_tokens_len)?,
+                grant_tokens: input::grant_tokens_in(raw.grant_tokens, raw.grant_tokens_len, &mut tokens)?,
                 flags: raw.flags,
             };
             // Before it is compared with the buffers: an absurd length overlaps whatever lies behind it.
@@ -312,13 +313,13 @@ pub unsafe extern "C" fn kms_decrypt(
             let info = Info::new(info)?;
             let mut buffers = Buffers::new([required("plaintext", plaintext)])?;
             input::reserved("request.reserved", raw.reserved)?;
-            let mut places = ContextPlaces::new();
+            let (mut places, mut tokens) = (ContextPlaces::new(), TokenPlaces::new());
             let request = DecryptRequest {
                 ciphertext: input::bytes("request.ciphertext", raw.ciphertext)?,
                 iv: input::bytes("request.iv", raw.iv)?,
                 key_id: input::optional_str("request.key_id", raw.key_id)?,
                 aad: input::aad(raw.aad, raw.context, raw.context_len, &mut places)?,
-                grant_tokens: input::grant_tokens(raw.grant_tokens, raw.grant_tokens_len)?,
+                grant_tokens: input::grant_tokens_in(raw.grant_tokens, raw.grant_tokens_len, &mut tokens)?,
                 flags: raw.flags,
             };
             buffers.refuse_overlap(&[raw.aad, raw.ciphertext, raw.iv])?;

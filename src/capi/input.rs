@@ -253,35 +253,55 @@ unsafe fn tag_entries(tags: *const kms_tag_t, len: usize) -> Result<Vec<kms_tag_
     Ok((0..len).map(|index| unsafe { tags.add(index).read_unaligned() }).collect())
 }
 
+/// Room for the grant tokens of a request, in the frame of an export. What has more is an allocation.
+pub(super) type TokenPlaces<'a> = SmallVec<[&'a str; 4]>;
+
 /// # Safety
 /// `tokens` points to `len` NUL-terminated strings.
-#[inline(always)]
 pub(super) unsafe fn grant_tokens<'a>(tokens: *const *const c_char, len: usize) -> Result<GrantTokens<'a>> {
+    let mut places = TokenPlaces::new();
+    // SAFETY: promised by the caller.
+    unsafe { some_grant_tokens(tokens, len, &mut places) }?;
+    Ok(GrantTokens::from_slice(&places))
+}
+
+/// The same for the calls of the hot path: the tokens are put into `places`.
+///
+/// # Safety
+/// As grant_tokens.
+#[inline(always)]
+pub(super) unsafe fn grant_tokens_in<'a>(
+    tokens: *const *const c_char,
+    len: usize,
+    places: &'a mut TokenPlaces<'_>,
+) -> Result<GrantTokens<'a>> {
     if len == 0 {
         return Ok(GrantTokens::new());
     }
     // SAFETY: promised by the caller.
-    let tokens = unsafe { some_grant_tokens(tokens, len) }?;
-    Ok(tokens.into_iter().collect())
+    unsafe { some_grant_tokens(tokens, len, places) }?;
+    Ok(GrantTokens::borrowed(places))
 }
 
 /// # Safety
 /// As grant_tokens.
 #[inline(never)]
-unsafe fn some_grant_tokens<'a>(tokens: *const *const c_char, len: usize) -> Result<Vec<&'a str>> {
-    let mut list = Vec::new();
-    if tokens.is_null() {
+unsafe fn some_grant_tokens(
+    tokens: *const *const c_char,
+    len: usize,
+    places: &mut TokenPlaces<'_>,
+) -> Result<()> {
+    if len > 0 && tokens.is_null() {
         return Err(Error::argument(format!("request.grant_tokens: is NULL, but grant_tokens_len is {len}")));
     }
     if len > KMS_MAX_GRANT_TOKENS {
         return Err(Error::argument(format!(
-            "request.grant_tokens_len: is {len}, at most {} are allowed",
-            KMS_MAX_GRANT_TOKENS
+            "request.grant_tokens_len: is {len}, at most {KMS_MAX_GRANT_TOKENS} are allowed"
         )));
     }
     for index in 0..len {
         // SAFETY: index < len pointers, each to a NUL-terminated string, promised by the caller.
-        list.push(unsafe { required_str("request.grant_tokens[]", tokens.add(index).read_unaligned()) }?);
+        places.push(unsafe { required_str("request.grant_tokens[]", tokens.add(index).read_unaligned()) }?);
     }
-    Ok(list)
+    Ok(())
 }

@@ -259,7 +259,7 @@ fn check_names(params: &Params, names: &[&str]) -> Result<(), Failure> {
     if UNSUPPORTED.iter().any(|name| params.has(name)) {
         return Err(Failure::unsupported("a parameter is of asymmetric keys or of enclaves"));
     }
-    Ok(params.refuse_unknown([&COMMON, names])?)
+    Ok(params.refuse_unknown(&[&COMMON, names, &UNSUPPORTED])?)
 }
 
 fn required<'a>(params: &'a Params, name: &str) -> Result<&'a str, Failure> {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::shared::output::Outputs;
 use super::shared::params::{Length, Params};
-use super::shared::{base64, json};
+use super::shared::{base64, json, wording};
 use super::{Request, Response};
 use crate::crypto::uuid::{self, Uuid};
 use crate::engine::{DataKeyRequest, DecryptRequest, EncryptRequest, GrantTokens, Kms, Served};
@@ -43,7 +43,7 @@ struct Refusal<'a> {
 pub fn failure(_: &Kms, error: &Error) -> Response {
     let request_id = request_id(&uuid::random().unwrap_or_default());
     let code = code(error);
-    let message = format!("({code}) {}", wording(code, error));
+    let message = format!("({code}) {}", said(code, error));
     let body = json::body(&Refusal { code, message, request_id: &request_id });
     Response::http(200, JSON, request_id, body).failed(error)
 }
@@ -76,11 +76,11 @@ fn code(error: &Error) -> u32 {
     }
 }
 
-fn wording(code: u32, error: &Error) -> String {
+fn said(code: u32, error: &Error) -> String {
     match code {
         4300 => "access is denied".into(),
         6000 => "internal error".into(),
-        _ => error.to_string(),
+        _ => wording::of(error),
     }
 }
 
@@ -136,7 +136,7 @@ fn respond_with(served: &Served, plaintext: Option<&[u8]>, ciphertext: Option<&[
 }
 
 fn generate_data_key(kms: &Kms, params: &Params) -> Result<Response> {
-    params.refuse_unknown([&COMMON, &["keyId", "keySpec", "numberOfBytes", "encryptionContext"]])?;
+    params.refuse_unknown(&[&COMMON, &["keyId", "keySpec", "numberOfBytes", "encryptionContext"]])?;
     let length = params.length("numberOfBytes", "keySpec")?.unwrap_or(Length::AES_256);
     let context = params.context("encryptionContext")?;
     let request = DataKeyRequest {
@@ -155,7 +155,7 @@ fn generate_data_key(kms: &Kms, params: &Params) -> Result<Response> {
 }
 
 fn encrypt(kms: &Kms, params: &Params) -> Result<Response> {
-    params.refuse_unknown([&COMMON, &["keyId", "plaintext", "encryptionContext"]])?;
+    params.refuse_unknown(&[&COMMON, &["keyId", "plaintext", "encryptionContext"]])?;
     let plaintext = params.bytes("plaintext")?.ok_or_else(|| missing("plaintext"))?;
     if plaintext.len() > MAX_PLAINTEXT {
         return Err(Error::argument(format!("plaintext: has more than {MAX_PLAINTEXT} bytes")));
@@ -176,7 +176,7 @@ fn encrypt(kms: &Kms, params: &Params) -> Result<Response> {
 }
 
 fn decrypt(kms: &Kms, params: &Params) -> Result<Response> {
-    params.refuse_unknown([&COMMON, &["ciphertextBlob", "encryptionContext"]])?;
+    params.refuse_unknown(&[&COMMON, &["ciphertextBlob", "encryptionContext"]])?;
     let ciphertext = params.bytes("ciphertextBlob")?.ok_or_else(|| missing("ciphertextBlob"))?;
     let context = params.context("encryptionContext")?;
     let request = DecryptRequest {

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::shared::output::Outputs;
 use super::shared::params::Params;
-use super::shared::{base64, json};
+use super::shared::{base64, json, wording};
 use super::{Request, Response, new_request_id};
 use crate::capi::constants::KMS_MAX_DATA_KEY_SIZE;
 use crate::crypto::uuid;
@@ -84,7 +84,7 @@ impl From<Error> for Failure {
             Status::InvalidArgument
             | Status::AlreadyExists
             | Status::InvalidGrantToken
-            | Status::DryRunOk => return Failure::new("InvalidParameter", error.to_string(), error),
+            | Status::DryRunOk => return Failure::new("InvalidParameter", wording::of(&error), error),
             Status::Ok
             | Status::BufferTooSmall
             | Status::KeyUnavailable
@@ -223,7 +223,7 @@ fn check_names(params: &Params, names: &[&str]) -> Result<(), Failure> {
     if UNSUPPORTED.iter().any(|name| params.has(name)) {
         return Err(Error::Unsupported("a parameter of hosted or encrypted data keys".into()).into());
     }
-    Ok(params.refuse_unknown([&COMMON, names])?)
+    Ok(params.refuse_unknown(&[&COMMON, names, &UNSUPPORTED])?)
 }
 
 fn generate_data_key(kms: &Kms, params: &Params) -> Result<Response, Failure> {

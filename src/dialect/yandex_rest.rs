@@ -28,7 +28,7 @@ pub fn failure(_: &Kms, error: &Error) -> Response {
     let code = yandex::code(error);
     let status = RpcStatus {
         code,
-        message: yandex::wording(error),
+        message: yandex::said(error),
         details: [RequestInfo { kind: REQUEST_INFO, request_id: &request_id }],
     };
     let body = pretty(&status);
@@ -69,21 +69,20 @@ fn http_status(code: i32) -> u16 {
 fn call(kms: &Kms, request: &Request<'_>) -> Result<Response> {
     let unknown = || Error::Unsupported("unknown method".into());
     let target = request.path.strip_prefix(KEYS).filter(|_| request.method == "POST");
-    let (key_id, method) = target.and_then(|target| target.rsplit_once(':')).ok_or_else(unknown)?;
-    if key_id.contains('/') {
-        return Err(unknown());
-    }
+    // A slash in a key's name is escaped; the colon before the method may be, too.
+    let target = target.filter(|target| !target.contains('/')).ok_or_else(unknown)?;
+    let target = percent_decode_str(target).decode_utf8();
+    let target = target.map_err(|_| Error::argument("key_id: is not UTF-8"))?;
+    let (key_id, method) = target.rsplit_once(':').ok_or_else(unknown)?;
     // Everything is in the path and the body. An AAD in the query, left out in silence, would be missed later.
     if !request.query.is_empty() {
         return Err(Error::argument("the method has no query parameters"));
     }
-    let key_id = percent_decode_str(key_id).decode_utf8();
-    let key_id = key_id.map_err(|_| Error::argument("key_id: is not UTF-8"))?;
     match method {
-        "generateDataKey" => perform::<GenerateDataKeyRequest>(kms, &key_id, request.body),
-        "encrypt" => perform::<SymmetricEncryptRequest>(kms, &key_id, request.body),
-        "decrypt" => perform::<SymmetricDecryptRequest>(kms, &key_id, request.body),
-        "reEncrypt" => perform::<SymmetricReEncryptRequest>(kms, &key_id, request.body),
+        "generateDataKey" => perform::<GenerateDataKeyRequest>(kms, key_id, request.body),
+        "encrypt" => perform::<SymmetricEncryptRequest>(kms, key_id, request.body),
+        "decrypt" => perform::<SymmetricDecryptRequest>(kms, key_id, request.body),
+        "reEncrypt" => perform::<SymmetricReEncryptRequest>(kms, key_id, request.body),
         _ => Err(unknown()),
     }
 }

@@ -11,7 +11,7 @@ use crate::keyring::{Key, KeyEdit, KeyName};
 use crate::platform::{monotonic_ms, unix_seconds};
 use crate::store::change::Change;
 use crate::store::record::AliasRecord;
-use crate::store::{Kind, RowId, RowName};
+use crate::store::{Among, Kind, RowName};
 
 pub struct AliasRequest<'a> {
     pub alias: &'a str,
@@ -48,11 +48,11 @@ impl Kms {
         let update = |change: &mut Change<'_>| {
             let from = change.family(alias.row())?.ok_or_else(|| alias.not_found())?;
             let to = change.family(name.row())?.ok_or_else(|| name.not_found())?;
-            let (store, account) = (live.keyring.store(), live.keyring.account());
+            let store = live.keyring.store();
             let (is_moved, head) = (from.owner != to.owner, to.head.clone());
             let (mut from, mut to) = (KeyEdit::new(store, from)?, KeyEdit::new(store, to)?);
-            for edit in [&from, &to] {
-                call.require(&edit.rules(store, account)?, &edit.head.key_id)?;
+            for edit in [&mut from, &mut to] {
+                live.with_rules(edit, change, |edit, rules| call.require(rules, &edit.head.key_id))?;
             }
             refuse_pending_deletion(&head)?;
             if request.flags & flag::DRY_RUN != 0 {
@@ -92,15 +92,15 @@ impl Kms {
         request::check_flags("request.flags", flags, flag::DRY_RUN)?;
         let after = Marker::Aliases.row(marker)?;
         let limit = Marker::limit(limit);
-        let list = |live: &Live, owner: Option<&RowId>| {
+        let list = |live: &Live, among: Among<'_>| {
             live.keyring.epoch(monotonic_ms())?;
-            live.keyring.store().page::<AliasRecord>(Kind::Alias, owner, after.as_ref(), limit + 1)
+            live.keyring.store().page::<AliasRecord>(Kind::Alias, among, after.as_ref(), limit + 1)
         };
         let records = match key_id {
-            None => self.on_store(Action::ListAliases, flags, |live| list(live, None)),
+            None => self.on_store(Action::ListAliases, flags, |live| list(live, Among::All)),
             Some(key_id) => {
                 let live = self.live()?;
-                let read = |key: &Key| list(live, Some(&key.owner));
+                let read = |key: &Key| list(live, Among::Owner(&key.owner));
                 self.with_key(Action::ListAliases, &KeyRequest::of(key_id, flags), read)
             }
         }?;

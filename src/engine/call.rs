@@ -1,17 +1,19 @@
 //! One call of an operation, from the question whether its caller may do it to its record in the audit log.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use super::request::{EncryptRequest, ServedBy, Tell};
 use super::{GrantTokens, Live};
 use crate::access::{
-    Action, Circumstances, Grant, GrantOperations, Known, Principal, Question, Rules, Scope, Truth,
+    Action, Circumstances, Grant, GrantId, GrantOperations, Granted, Known, Lazily, Principal, Question,
+    Rules, Scope, Truth,
 };
 use crate::crypto::aad::Aad;
 use crate::crypto::hex;
 use crate::crypto::uuid::Uuid;
 use crate::error::{Error, Result};
-use crate::keyring::{Key, KeyName};
+use crate::keyring::{Key, KeyName, Keyring};
 use crate::platform::unix_seconds;
 
 /// What a call is about, as far as access and the audit log care.
@@ -118,26 +120,26 @@ impl<'a> Call<'a> {
     }
 
     /// Whether the rules on a key allow the call; gives the grant that does, if it is one.
-    pub fn permitted_by<'r>(&self, rules: &'r Rules, key_id: &str) -> Result<Option<&'r str>> {
+    pub fn permitted_by(&self, rules: &Rules<'_>, key_id: &str) -> Result<Option<GrantId>> {
         if self.caller.is_root() && rules.policy.is_none() {
             return Ok(None);
         }
-        let verdict = rules.judge(&self.question());
+        let verdict = rules.judge(&self.question())?;
         match verdict.allowed {
-            Truth::True => Ok(verdict.grant.map(|grant| grant.grant_id.as_str())),
+            Truth::True => Ok(verdict.grant),
             _ => Err(self.denied(&format!("key {key_id:?}"))),
         }
     }
 
     /// The same, for a caller that only needs to know that it may go on.
-    pub fn require(&self, rules: &Rules, key_id: &str) -> Result<()> {
-        let grant = self.permitted_by(rules, key_id)?.map(String::from);
-        self.note(|facts| facts.grant = grant.unwrap_or_default());
+    pub fn require(&self, rules: &Rules<'_>, key_id: &str) -> Result<()> {
+        let grant = self.permitted_by(rules, key_id)?;
+        self.note(|facts| facts.grant = grant.map(|id| hex::encode(&id)).unwrap_or_default());
         Ok(())
     }
 
     /// The same for retiring a grant, if it is there.
-    pub fn require_retirement(&self, rules: &Rules, grant: Option<&Grant>, key_id: &str) -> Result<()> {
+    pub fn require_retirement(&self, rules: &Rules<'_>, grant: Option<&Grant>, key_id: &str) -> Result<()> {
         let may = rules.may_retire(&self.question(), grant);
         if may { Ok(()) } else { Err(self.denied(&format!("key {key_id:?}"))) }
     }
@@ -163,12 +165,10 @@ struct Decision {
 }
 
 enum Standing {
-    Allowed {
-        grant: Option<Box<str>>,
-    },
+    Allowed(Option<GrantId>),
     Refused,
-    /// To be asked again each time.
-    Depends,
+    /// To be asked again each time, of what the principal is granted.
+    Depends(Option<Arc<Granted>>),
 }
 
 impl Decisions {
@@ -178,15 +178,27 @@ impl Decisions {
 
     /// Whether a call may use a key; gives the grant that allows it, if it is one.
     #[inline]
-    pub fn permit<'s>(&'s mut self, call: &Call<'_>, key: &'s Key, epoch: u64) -> Result<Option<&'s str>> {
+    pub fn permit(
+        &mut self,
+        call: &Call<'_>,
+        keyring: &Keyring,
+        key: &Key,
+        epoch: u64,
+    ) -> Result<Option<GrantId>> {
         // The usual case, and the one that costs nothing.
-        if call.caller.is_root() && key.rules.policy.is_none() {
+        if call.caller.is_root() && key.policy.is_none() {
             return Ok(None);
         }
-        self.look_up(call, key, epoch)
+        self.look_up(call, keyring, key, epoch)
     }
 
-    fn look_up<'s>(&'s mut self, call: &Call<'_>, key: &'s Key, epoch: u64) -> Result<Option<&'s str>> {
+    fn look_up(
+        &mut self,
+        call: &Call<'_>,
+        keyring: &Keyring,
+        key: &Key,
+        epoch: u64,
+    ) -> Result<Option<GrantId>> {
         let mixed = usize::from(key.uuid[0]) ^ call.caller.number() as usize ^ ((call.action as usize) << 3);
         let Some(place) = self.0.get_mut(mixed % PLACES) else { return Err(Error::Internal("no place")) };
         let is_it = |decision: &Decision| {
@@ -201,48 +213,41 @@ impl Decisions {
                 action: call.action,
                 key: key.uuid,
                 epoch,
-                standing: Standing::of(call, &key.rules),
+                standing: Standing::of(call, keyring, key)?,
             });
         }
         match place.as_ref().map(|decision| &decision.standing) {
-            Some(Standing::Allowed { grant }) => Ok(grant.as_deref()),
-            Some(Standing::Refused) => Err(call.denied(&format!("key {:?}", key.id()))),
-            _ => call.permitted_by(&key.rules, key.id()),
+            Some(Standing::Allowed(grant)) => Ok(*grant),
+            Some(Standing::Depends(granted)) => {
+                call.permitted_by(&Rules { policy: key.policy.as_ref(), grants: granted }, key.id())
+            }
+            Some(Standing::Refused) | None => Err(call.denied(&format!("key {:?}", key.id()))),
         }
     }
 }
 
 impl Standing {
-    fn of(call: &Call<'_>, rules: &Rules) -> Standing {
+    fn of(call: &Call<'_>, keyring: &Keyring, key: &Key) -> Result<Standing> {
         let question =
             Question { principal: call.caller, action: call.action, circumstances: Circumstances::UNKNOWN };
-        let verdict = rules.judge(&question);
-        match verdict.allowed {
-            Truth::True => {
-                Standing::Allowed { grant: verdict.grant.map(|grant| grant.grant_id.as_str().into()) }
-            }
+        let grants = Lazily::new(|principal| keyring.granted(key, principal));
+        let verdict = Rules { policy: key.policy.as_ref(), grants: &grants }.judge(&question)?;
+        Ok(match verdict.allowed {
+            Truth::True => Standing::Allowed(verdict.grant),
             Truth::False => Standing::Refused,
-            Truth::Unknown => Standing::Depends,
-        }
+            Truth::Unknown => Standing::Depends(grants.found()),
+        })
     }
-}
-
-/// A key that tokens of a request may be about.
-#[derive(Clone, Copy)]
-pub enum TokenKey<'a> {
-    Named(KeyName<'a>),
-    /// Of a ciphertext; there may be no such key.
-    Of(&'a Uuid),
 }
 
 impl Live {
     /// For the audit log: which key it is, and by which grant.
     #[inline]
-    pub fn note_key(&self, call: &Call<'_>, key: &Key, grant: Option<&str>) {
+    pub fn note_key(&self, call: &Call<'_>, key: &Key, grant: Option<GrantId>) {
         if self.audit.is_some() {
             call.note(|facts| {
                 facts.key_id = key.id().into();
-                facts.grant = grant.unwrap_or_default().into();
+                facts.grant = grant.map(|id| hex::encode(&id)).unwrap_or_default();
             });
         }
     }
@@ -263,55 +268,5 @@ impl Live {
         if let Some(tell) = tell {
             tell(&served);
         }
-    }
-
-    #[inline]
-    pub fn see_tokens(&self, call: &Call<'_>, keys: &[TokenKey<'_>]) -> Result<()> {
-        if call.grant_tokens.is_empty() { Ok(()) } else { self.see_grants(call.grant_tokens, keys) }
-    }
-
-    /// The same inside a transaction, which sees the rules as they are.
-    pub fn require_tokens(&self, call: &Call<'_>, key: &Uuid, rules: &Rules) -> Result<()> {
-        for token in call.grant_tokens {
-            let claim = self.keyring.store().read_grant_token(token).ok_or(Error::InvalidGrantToken)?;
-            let grant_id = hex::encode(&claim.grant);
-            if claim.key != *key || !rules.grants.iter().any(|grant| grant.grant_id == grant_id) {
-                return Err(Error::InvalidGrantToken);
-            }
-        }
-        Ok(())
-    }
-
-    /// Sees to it that every token is of a grant on one of the keys, and that the keyring knows these grants: a token
-    /// works at once, before a cache would have seen its grant, and not any more when the grant is gone.
-    #[cold]
-    fn see_grants(&self, tokens: &[&str], keys: &[TokenKey<'_>]) -> Result<()> {
-        let find = || {
-            let found = keys.iter().map(|key| match key {
-                TokenKey::Named(name) => self.keyring.by_name(*name).map(Some),
-                TokenKey::Of(uuid) => self.keyring.by_uuid(uuid),
-            });
-            found.filter_map(Result::transpose).collect::<Result<Vec<_>>>()
-        };
-        let mut found = find()?;
-        let mut asked = false;
-        for token in tokens {
-            let claim = self.keyring.store().read_grant_token(token).ok_or(Error::InvalidGrantToken)?;
-            let grant_id = hex::encode(&claim.grant);
-            loop {
-                let of_claim = found.iter().find(|key| key.uuid == claim.key);
-                let key = of_claim.ok_or(Error::InvalidGrantToken)?;
-                if key.rules.grants.iter().any(|grant| grant.grant_id == grant_id) {
-                    break;
-                }
-                if asked {
-                    return Err(Error::InvalidGrantToken);
-                }
-                asked = true;
-                self.keyring.ask_now()?;
-                found = find()?;
-            }
-        }
-        Ok(())
     }
 }

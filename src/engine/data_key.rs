@@ -1,11 +1,12 @@
 //! GenerateDataKey, one and many, and random bytes.
 
-use super::call::{Call, TokenKey};
+use super::call::Call;
 use super::lane::Lane;
 use super::request::{
     self, ColumnOutput, DataKeyLength, DataKeyRequest, Output, Served, ServedBy, Tell, VersionChoice, flag,
 };
 use super::sealer::{Message, Sealer};
+use super::tokens::TokenKey;
 use super::{Kms, Live, rotation, states};
 use crate::access::Action;
 use crate::crypto::secret::{self, Material};
@@ -179,9 +180,9 @@ impl Live {
         }
         let uses_are_due = self.lanes.with(|lane| {
             let (lane, epoch) = self.ready(lane, name, checked.choice, now_ms)?;
-            let Lane { keys, decisions, sealer, aad, done, uses } = lane;
+            let Lane { keys, decisions, sealer, aad, done, uses, .. } = lane;
             let key = keys.by_name(&self.keyring, name, epoch)?;
-            let grant = decisions.permit(call, key, epoch)?;
+            let grant = decisions.permit(call, &self.keyring, key, epoch)?;
             self.note_key(call, key, grant);
             if checked.length.by_hsm {
                 return Err(Error::InvalidKeyUsage(

@@ -5,18 +5,20 @@ use super::list::{ListPage, Marker};
 use super::request::{self, KeyRequest, flag};
 use super::{GrantTokens, Kms, states};
 use crate::access::{
-    Action, Circumstances, Constraint, Grant, GrantOperations, Question, Rules, TokenClaim, Truth, check_name,
+    Action, Circumstances, Constraint, Grant, GrantId, GrantOperations, Question, Rules, TokenClaim, Truth,
+    check_name,
 };
 use crate::crypto::aad::Aad;
-use crate::crypto::{hex, uuid};
+use crate::crypto::hex;
 use crate::error::{Detail, Error, Result};
-use crate::keyring::{KeyEdit, grant_of};
+use crate::keyring::{KeyEdit, grant_of, grant_record};
 use crate::platform::unix_seconds;
 use crate::store::record::{ConstraintKind, GrantRecord};
-use crate::store::{Kind, RowName};
+use crate::store::{Among, Kind, RowName};
 
-/// Grants of one key; all of them are read when the key is.
-const MAX_GRANTS: usize = 1000;
+/// Grants of one key. Reading, deciding and changing do not get slower with them; giving a key's rows a new root key and
+/// removing them with the key do, in one transaction each that others wait for.
+const MAX_GRANTS: u64 = 200_000;
 /// AWS: CreateGrant, Name.
 const MAX_NAME: usize = 256;
 
@@ -70,23 +72,26 @@ impl Kms {
             .with_context(&request.context);
         call.grant_operations = grant.operations;
         let live = self.live()?;
-        self.edit_by(&call, key_name.row(), request.flags, |edit, rules, _| {
+        self.edit_by(&call, key_name.row(), request.flags, |edit, rules, change| {
             call.require(rules, &edit.head.key_id)?;
             refuse_more_than_own(&call, rules, &grant, &edit.head.key_id)?;
             states::usable(&edit.head)?;
-            let same = |known: &&Grant| !grant.name.is_empty() && known.is_same(&grant);
-            let created = match rules.grants.iter().find(same) {
-                Some(known) => known.clone(),
-                None if rules.grants.len() >= MAX_GRANTS => {
+            let index = change.grant_index(&edit.uuid, &edit.head.grants_sum)?;
+            let mut record = grant_record(&grant, &edit.head.key_id);
+            let id = index.new_id(&record)?;
+            record.grant_id = hex::encode(&id);
+            let created = match change.grant(&edit.uuid, &id)? {
+                Some(known) => grant_of(known)?,
+                None if index.len >= MAX_GRANTS => {
                     return Err(Error::LimitExceeded(format!("the key has {MAX_GRANTS} grants already")));
                 }
                 None => {
-                    edit.put_grant(grant.clone());
-                    grant.clone()
+                    edit.create_grant(index, record.clone());
+                    grant_of(record)?
                 }
             };
             call.note(|facts| facts.grant = created.grant_id.clone());
-            let claim = TokenClaim { key: edit.uuid, grant: id_bytes(&created.grant_id)? };
+            let claim = TokenClaim { key: edit.uuid, grant: id };
             let token = live.keyring.store().issue_grant_token(&claim);
             Ok(GrantCreated { info: GrantInfo { key_id: edit.head.key_id.clone(), grant: created }, token })
         })
@@ -100,15 +105,23 @@ impl Kms {
         limit: usize,
     ) -> Result<ListPage<GrantInfo>> {
         request.refuse_version()?;
-        let after = Marker::Grants.index(marker)?;
+        let after = Marker::Grants.revision(marker)?;
+        let limit = Marker::limit(limit);
+        let live = self.live()?;
         self.with_key(Action::ListGrants, request, |key| {
-            let is_wanted = |grant: &&Grant| {
-                filter.grant_id.is_none_or(|id| grant.grant_id == id)
-                    && filter.grantee.is_none_or(|grantee| grant.grantee == grantee)
+            let store = live.keyring.store();
+            let mut records = match (filter.grant_id, filter.grantee) {
+                (Some(grant_id), _) => match hex::decode(grant_id) {
+                    Some(id) => store.grant(&key.uuid, &id)?.into_iter().collect(),
+                    None => Vec::new(),
+                },
+                (None, Some(grantee)) => store.grants_of_grantee(&key.uuid, grantee)?,
+                (None, None) => store.grants_after(&key.uuid, key.id(), after, limit + 1)?,
             };
-            let grants = key.rules.grants.iter().filter(is_wanted);
-            let infos = grants.map(|grant| GrantInfo { key_id: key.id().into(), grant: grant.clone() });
-            Ok(Marker::Grants.page_of(infos, after, limit))
+            let is_wanted = |grant: &GrantRecord| filter.grantee.is_none_or(|name| grant.grantee == name);
+            records.retain(|(revision, grant)| *revision > after && is_wanted(grant));
+            let page = Marker::Grants.page_of_written(records, limit);
+            page.try_map(|record| Ok(GrantInfo { key_id: key.id().into(), grant: grant_of(record)? }))
         })
     }
 
@@ -133,7 +146,7 @@ impl Kms {
             if flags & flag::DRY_RUN != 0 {
                 return Err(Error::DryRunOk);
             }
-            live.keyring.store().page::<GrantRecord>(Kind::Grant, None, after.as_ref(), limit + 1)
+            live.keyring.store().page::<GrantRecord>(Kind::Grant, Among::All, after.as_ref(), limit + 1)
         });
         let records = live.finish(&call, outcome)?;
         let mut page = Marker::RetirableGrants.page_of_rows(records, limit, |record| record);
@@ -147,26 +160,25 @@ impl Kms {
         request::check_flags("request.flags", flags, flag::DRY_RUN)?;
         match reference {
             GrantReference::Id { key_id, grant_id } => {
-                check_grant_id(grant_id)?;
+                let id = id_bytes(grant_id)?;
                 let name = self.shared.account.key_name(key_id)?;
                 let call = Call::new(&self.caller, Action::RetireGrant, Some(name));
                 let missing = || Error::not_found(Detail::Grant, *grant_id);
-                self.edit_by(&call, name.row(), flags, |edit, rules, _| {
-                    self.retire(&call, edit, rules, grant_id, &missing)
+                self.edit_by(&call, name.row(), flags, |edit, rules, change| {
+                    let grant = change.grant(&edit.uuid, &id)?;
+                    self.retire(&call, edit, rules, grant, &missing)
                 })
             }
             GrantReference::Token(token) => {
                 let claim = self.live()?.keyring.store().read_grant_token(token);
                 let claim = claim.ok_or(Error::InvalidGrantToken)?;
-                let grant_id = hex::encode(&claim.grant);
                 let call = Call::new(&self.caller, Action::RetireGrant, None);
                 let row: RowName<'_> = RowName::Key(&claim.key);
-                let outcome = self.edit_by(&call, row, flags, |edit, rules, _| {
+                let missing = || Error::InvalidGrantToken;
+                let outcome = self.edit_by(&call, row, flags, |edit, rules, change| {
                     // Whoever has a genuine token may know that its grant is over.
-                    if !rules.grants.iter().any(|grant| grant.grant_id == grant_id) {
-                        return Err(Error::InvalidGrantToken);
-                    }
-                    self.retire(&call, edit, rules, &grant_id, &|| Error::InvalidGrantToken)
+                    let grant = change.grant(&edit.uuid, &claim.grant)?.ok_or_else(missing)?;
+                    self.retire(&call, edit, rules, Some(grant), &missing)
                 });
                 // The key is gone, and the grant with it.
                 outcome.map_err(|error| match error {
@@ -181,37 +193,36 @@ impl Kms {
         &self,
         call: &Call<'_>,
         edit: &mut KeyEdit,
-        rules: &Rules,
-        grant_id: &str,
+        rules: &Rules<'_>,
+        grant: Option<GrantRecord>,
         missing: &dyn Fn() -> Error,
     ) -> Result<()> {
-        let grant = rules.grants.iter().find(|grant| grant.grant_id == grant_id);
-        call.require_retirement(rules, grant, &edit.head.key_id)?;
+        let grant = grant.map(grant_of).transpose()?;
+        call.require_retirement(rules, grant.as_ref(), &edit.head.key_id)?;
         let grant = grant.ok_or_else(missing)?;
-        call.note(|facts| facts.grant = grant.grant_id.clone());
-        edit.delete_grant(grant_id);
+        edit.delete_grant(&id_bytes(&grant.grant_id)?);
+        call.note(|facts| facts.grant = grant.grant_id);
         Ok(())
     }
 
     pub fn revoke_grant(&self, key_id: &str, grant_id: &str, flags: u32) -> Result<()> {
-        check_grant_id(grant_id)?;
-        let missing = || Error::not_found(Detail::Grant, grant_id);
+        let id = id_bytes(grant_id)?;
         request::check_flags("request.flags", flags, flag::DRY_RUN)?;
         let name = self.shared.account.key_name(key_id)?;
         let call = Call::new(&self.caller, Action::RevokeGrant, Some(name));
-        self.edit_by(&call, name.row(), flags, |edit, rules, _| {
+        self.edit_by(&call, name.row(), flags, |edit, rules, change| {
             call.require(rules, &edit.head.key_id)?;
-            if !rules.grants.iter().any(|grant| grant.grant_id == grant_id) {
-                return Err(missing());
+            if change.grant(&edit.uuid, &id)?.is_none() {
+                return Err(Error::not_found(Detail::Grant, grant_id));
             }
             call.note(|facts| facts.grant = grant_id.into());
-            edit.delete_grant(grant_id);
+            edit.delete_grant(&id);
             Ok(())
         })
     }
 }
 
-/// A grant as requested, with a new id.
+/// A grant as requested; its key will give it an id.
 fn new_grant(request: &CreateGrantRequest<'_>) -> Result<Grant> {
     check_name("request.grantee_principal", request.grantee)?;
     request.retiring.map_or(Ok(()), |retiring| check_name("request.retiring_principal", retiring))?;
@@ -246,10 +257,8 @@ fn new_grant(request: &CreateGrantRequest<'_>) -> Result<Grant> {
             return Err(Error::argument(format!("request.constraint: {} is unknown", request.constraint)));
         }
     };
-    let mut id = [0; 32];
-    uuid::fill_from_kernel(&mut id)?;
     Ok(Grant {
-        grant_id: hex::encode(&id),
+        grant_id: String::new(),
         name: name.to_string(),
         grantee: request.grantee.to_string(),
         retiring: request.retiring.unwrap_or_default().to_string(),
@@ -261,7 +270,7 @@ fn new_grant(request: &CreateGrantRequest<'_>) -> Result<Grant> {
 
 /// A grant must not give more than its creator may do: each of its operations must be allowed him in every request
 /// that the grant will allow.
-fn refuse_more_than_own(call: &Call<'_>, rules: &Rules, grant: &Grant, key_id: &str) -> Result<()> {
+fn refuse_more_than_own(call: &Call<'_>, rules: &Rules<'_>, grant: &Grant, key_id: &str) -> Result<()> {
     if call.caller.is_root() && rules.policy.is_none() {
         return Ok(());
     }
@@ -275,7 +284,7 @@ fn refuse_more_than_own(call: &Call<'_>, rules: &Rules, grant: &Grant, key_id: &
     };
     for action in grant.operations.actions() {
         let question = Question { principal: call.caller, action, circumstances };
-        if rules.judge(&question).allowed != Truth::True {
+        if rules.judge(&question)?.allowed != Truth::True {
             return Err(Error::AccessDenied {
                 principal: call.caller.name().to_string(),
                 action: action.name(),
@@ -286,10 +295,6 @@ fn refuse_more_than_own(call: &Call<'_>, rules: &Rules, grant: &Grant, key_id: &
     Ok(())
 }
 
-fn check_grant_id(grant_id: &str) -> Result<()> {
-    id_bytes(grant_id).map(|_| ())
-}
-
-fn id_bytes(grant_id: &str) -> Result<[u8; 32]> {
+fn id_bytes(grant_id: &str) -> Result<GrantId> {
     hex::decode(grant_id).ok_or_else(|| Error::argument("request.grant_id: expected 64 hex digits"))
 }

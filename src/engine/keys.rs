@@ -16,7 +16,7 @@ use crate::store::change::Change;
 use crate::store::record::{
     AliasRecord, KeyRecord, KeyState, Origin, TagRecord, VersionRecord, VersionState,
 };
-use crate::store::{Kind, RowName};
+use crate::store::{Among, Kind, RowName};
 
 const MAX_DESCRIPTION: usize = 8192;
 const MAX_TAGS: usize = 50;
@@ -209,7 +209,7 @@ impl Kms {
         let limit = Marker::limit(limit);
         let records = self.on_store(Action::ListKeys, flags, |live| {
             live.keyring.epoch(monotonic_ms())?;
-            live.keyring.store().page::<KeyRecord>(Kind::Key, None, after.as_ref(), limit + 1)
+            live.keyring.store().page::<KeyRecord>(Kind::Key, Among::All, after.as_ref(), limit + 1)
         })?;
         let mut page = Marker::Keys.page_of_rows(records, limit, |record| record);
         // A key that is gone but not removed yet is not listed.

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::call::Decisions;
 use super::sealer::{Budget, Sealer};
+use super::tokens::TokenMemos;
 use super::usage::{Ledger, Uses};
 use super::ways::{Hashed, Ways};
 use crate::crypto::aad::AadBuffer;
@@ -191,6 +192,7 @@ impl Drop for Passing<'_> {
 pub struct Lane {
     pub keys: KeyMemos,
     pub decisions: Decisions,
+    pub tokens: TokenMemos,
     pub sealer: Sealer,
     pub aad: AadBuffer,
     pub done: Counts,
@@ -202,6 +204,7 @@ impl Lane {
         Ok(Lane {
             keys: KeyMemos::new(lanes.max_memos),
             decisions: Decisions::new(),
+            tokens: TokenMemos::new(),
             sealer: Sealer::new(lanes.require_lock, lanes.system_rng, &lanes.budget)?,
             aad: AadBuffer::default(),
             done: Counts::default(),

@@ -36,7 +36,7 @@ impl<T> ListPage<T> {
     }
 }
 
-/// Which list a marker is of: a letter, then in hex the row id or the position of the last item.
+/// Which list a marker is of: a letter, then in hex the row id, revision or position of the last item.
 #[derive(Clone, Copy)]
 pub enum Marker {
     Keys,
@@ -80,6 +80,14 @@ impl Marker {
         hex::decode(self.hex(marker)?).map(Some).ok_or_else(wrong)
     }
 
+    /// The revision of the last item; 0 before the first page.
+    pub fn revision(self, marker: &str) -> Result<u64> {
+        if marker.is_empty() {
+            return Ok(0);
+        }
+        u64::from_str_radix(self.hex(marker)?, 16).map_err(|_| wrong())
+    }
+
     /// How many items were on the pages before.
     pub fn index(self, marker: &str) -> Result<usize> {
         if marker.is_empty() {
@@ -104,6 +112,15 @@ impl Marker {
         let end = records.last().map(|(id, _)| self.of_row(id)).unwrap_or_default();
         let listed = |(id, record)| Listed { item: item(record), marker: self.of_row(&id) };
         ListPage { items: records.into_iter().map(listed).collect(), more, end }
+    }
+
+    /// A page of records by the revisions that they were written at: no two were at the same.
+    pub fn page_of_written<T>(self, mut records: Vec<(u64, T)>, limit: usize) -> ListPage<T> {
+        let more = records.len() > limit;
+        records.truncate(limit);
+        let marker = |revision| format!("{}{revision:x}", self.letter());
+        let listed = records.into_iter().map(|(revision, item)| Listed { item, marker: marker(revision) });
+        ListPage { items: listed.collect(), more, end: String::new() }
     }
 
     /// A page of a short list.

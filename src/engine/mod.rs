@@ -19,6 +19,7 @@ mod request;
 mod rotation;
 mod sealer;
 mod states;
+mod tokens;
 mod usage;
 mod versions;
 mod ways;

@@ -1,12 +1,13 @@
 //! What every operation on one key has in common: the key is found, the caller must be allowed, what it does is put on
 //! record, and a dry run ends before anything happens.
 
-use super::Kms;
-use super::call::{Call, TokenKey};
+use super::call::Call;
 use super::request::{self, KeyRequest, flag};
-use crate::access::{Action, Rules};
+use super::tokens::TokenKey;
+use super::{Kms, Live};
+use crate::access::{Action, Lazily, Rules};
 use crate::error::{Error, Result};
-use crate::keyring::{Key, KeyEdit};
+use crate::keyring::{Key, KeyEdit, granted_to};
 use crate::platform::monotonic_ms;
 use crate::store::RowName;
 use crate::store::change::Change;
@@ -29,7 +30,9 @@ impl Kms {
             live.keyring.epoch(monotonic_ms())?;
             live.see_tokens(&call, &[TokenKey::Named(name)])?;
             let key = live.keyring.by_name(name)?;
-            let grant = call.permitted_by(&key.rules, key.id())?;
+            let grants = Lazily::new(|principal| live.keyring.granted(&key, principal));
+            let grant =
+                call.permitted_by(&Rules { policy: key.policy.as_ref(), grants: &grants }, key.id())?;
             live.note_key(&call, &key, grant);
             let value = read(&key)?;
             if request.flags & flag::DRY_RUN != 0 { Err(Error::DryRunOk) } else { Ok(value) }
@@ -61,16 +64,15 @@ impl Kms {
         call: &Call<'_>,
         row: RowName<'_>,
         flags: u32,
-        mut edit: impl FnMut(&mut KeyEdit, &Rules, &Change<'_>) -> Result<T>,
+        mut edit: impl FnMut(&mut KeyEdit, &Rules<'_>, &Change<'_>) -> Result<T>,
     ) -> Result<T> {
         self.require_writable()?;
         let live = self.live()?;
         let mut change = || {
             live.keyring.edit(row, |key, change| {
-                let rules = key.rules(live.keyring.store(), live.keyring.account())?;
-                live.require_tokens(call, &key.uuid, &rules)?;
+                live.require_tokens(call, &key.uuid, change)?;
                 call.note(|facts| facts.key_id = key.head.key_id.clone());
-                let value = edit(key, &rules, change)?;
+                let value = live.with_rules(key, change, |key, rules| edit(key, rules, change))?;
                 if flags & flag::DRY_RUN != 0 {
                     return Err(Error::DryRunOk);
                 }
@@ -80,5 +82,21 @@ impl Kms {
         };
         let outcome = live.admit(call).and_then(|()| change());
         live.finish(call, outcome)
+    }
+}
+
+impl Live {
+    /// Lets `body` decide by the rules on a key as a transaction sees them.
+    pub(super) fn with_rules<T>(
+        &self,
+        key: &mut KeyEdit,
+        change: &Change<'_>,
+        body: impl FnOnce(&mut KeyEdit, &Rules<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let policy = key.policy(self.keyring.store(), self.keyring.account())?;
+        let (uuid, grants_sum) = (key.uuid, key.head.grants_sum.clone());
+        let grants =
+            Lazily::new(|principal| granted_to(principal, change.granted(&uuid, &grants_sum, principal)?));
+        body(key, &Rules { policy: policy.as_ref(), grants: &grants })
     }
 }

@@ -1,11 +1,12 @@
 //! Encrypt, Decrypt and ReEncrypt.
 
-use super::call::{Call, TokenKey};
+use super::call::Call;
 use super::lane::{KeyMemos, Lane};
 use super::request::{
     self, DecryptRequest, EncryptRequest, Output, ReEncryptRequest, Served, ServedBy, Tell, VersionChoice,
     flag,
 };
+use super::tokens::TokenKey;
 use super::{Kms, Live, states};
 use crate::access::Action;
 use crate::crypto::blob::{self, Blob};
@@ -131,9 +132,9 @@ impl Live {
         let now_ms = monotonic_ms();
         let uses_are_due = self.lanes.with(|lane| {
             let (lane, epoch) = self.ready(lane, name, choice, now_ms)?;
-            let Lane { keys, decisions, sealer, aad, done, uses } = lane;
+            let Lane { keys, decisions, sealer, aad, done, uses, .. } = lane;
             let key = keys.by_name(&self.keyring, name, epoch)?;
-            let grant = decisions.permit(call, key, epoch)?;
+            let grant = decisions.permit(call, &self.keyring, key, epoch)?;
             self.note_key(call, key, grant);
             let (version, material) = states::to_seal(key, choice)?;
             sealer.wake(now_ms)?;
@@ -172,9 +173,9 @@ impl Live {
         let now_ms = monotonic_ms();
         let epoch = self.keyring.epoch(now_ms)?;
         let uses_are_due = self.lanes.with(|lane| {
-            let Lane { keys, decisions, sealer, aad, done, uses } = lane;
+            let Lane { keys, decisions, sealer, aad, done, uses, .. } = lane;
             let key = self.key_to_open(keys, call.key, blob, epoch)?;
-            let grant = decisions.permit(call, key, epoch)?;
+            let grant = decisions.permit(call, &self.keyring, key, epoch)?;
             self.note_key(call, key, grant);
             if key.uuid != blob.header.key_uuid {
                 return Err(Error::IncorrectKey("request.key_id".into()));

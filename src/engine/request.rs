@@ -35,6 +35,12 @@ impl<'a> GrantTokens<'a> {
         GrantTokens(Cow::Borrowed(&[]))
     }
 
+    /// Of tokens that stay where they are.
+    #[inline(always)]
+    pub const fn borrowed(tokens: &'a [&'a str]) -> Self {
+        GrantTokens(Cow::Borrowed(tokens))
+    }
+
     pub fn from_slice(tokens: &[&'a str]) -> Self {
         GrantTokens(Cow::Owned(tokens.to_vec()))
     }

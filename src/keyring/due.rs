@@ -9,7 +9,7 @@ use crate::platform::unix_seconds;
 use crate::store::change::Change;
 use crate::store::record::{KeyRecord, KeyState, VersionRecord, VersionState};
 use crate::store::sealed::Family;
-use crate::store::{Kind, RowName};
+use crate::store::{Among, Kind, RowName};
 
 use super::{KeyEdit, Keyring};
 
@@ -86,9 +86,9 @@ impl Keyring {
         }
         let mut after = None;
         loop {
-            let page = self.store().page::<KeyRecord>(Kind::Key, None, after.as_ref(), PAGE)?;
+            let page = self.store().page::<KeyRecord>(Kind::Key, Among::All, after.as_ref(), PAGE)?;
             for (_, record) in page.iter().filter(|(_, record)| is_due(record, now)) {
-                self.remove_due_rows(&super::uuid_of(record)?)?;
+                self.remove_due_rows(&record.uuid()?)?;
             }
             after = page.last().map(|(id, _)| *id);
             if page.len() < PAGE {

@@ -4,13 +4,14 @@ use prost::Message;
 use zeroize::Zeroizing;
 
 use super::{due, key, rules};
-use crate::access::{Account, Grant, Rules};
+use crate::access::{Account, GrantId, Policy};
 use crate::crypto::secret::MATERIAL_SIZE;
 use crate::crypto::uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::store::change::{Change, NewRow};
+use crate::store::grants::GrantIndex;
 use crate::store::record::{
-    AliasRecord, KeyRecord, KeyState, PolicyRecord, UsageRecord, VersionRecord, VersionState,
+    AliasRecord, GrantRecord, KeyRecord, KeyState, PolicyRecord, UsageRecord, VersionRecord, VersionState,
 };
 use crate::store::sealed::{Family, SealedStore};
 use crate::store::{Kind, RowName};
@@ -25,6 +26,7 @@ pub struct KeyEdit {
     versions: Vec<VersionRecord>,
     written: Vec<Written>,
     deleted: Vec<Deleted>,
+    grant: Option<GrantChange>,
 }
 
 enum Written {
@@ -34,14 +36,18 @@ enum Written {
     Material(u32, Zeroizing<[u8; MATERIAL_SIZE]>),
     Usage,
     Policy(String),
-    Grant(Grant),
 }
 
 enum Deleted {
     Alias(String),
     Material(u32),
     Policy,
-    Grant(String),
+}
+
+/// Of a key's grants, one at a time.
+enum GrantChange {
+    Create(Box<(GrantIndex, GrantRecord)>),
+    Delete(GrantId),
 }
 
 impl KeyEdit {
@@ -52,13 +58,14 @@ impl KeyEdit {
             .map(|row| store.unseal_record(row))
             .collect::<Result<Vec<VersionRecord>>>()?;
         Ok(KeyEdit {
-            uuid: key::uuid_of(&family.head)?,
+            uuid: family.head.uuid()?,
             head: family.head.clone(),
             usage: key::usage_of(store, &family)?,
             versions,
             family: Some(family),
             written: Vec::new(),
             deleted: Vec::new(),
+            grant: None,
         })
     }
 
@@ -72,6 +79,7 @@ impl KeyEdit {
             versions: Vec::new(),
             written: vec![Written::KeyName],
             deleted: Vec::new(),
+            grant: None,
         }
     }
 
@@ -114,9 +122,9 @@ impl KeyEdit {
         self.deleted.push(Deleted::Alias(alias.to_string()));
     }
 
-    /// The rules on it, as this transaction sees them.
-    pub fn rules(&self, store: &SealedStore, account: &Account) -> Result<Rules> {
-        self.family.as_ref().map_or(Ok(Rules::default()), |family| rules::rules_of(store, family, account))
+    /// Its policy, as this transaction sees it.
+    pub fn policy(&self, store: &SealedStore, account: &Account) -> Result<Option<Policy>> {
+        self.family.as_ref().map_or(Ok(None), |family| rules::policy_of(store, family, account))
     }
 
     /// None: the default policy.
@@ -127,12 +135,13 @@ impl KeyEdit {
         }
     }
 
-    pub fn put_grant(&mut self, grant: Grant) {
-        self.written.push(Written::Grant(grant));
+    /// Creates a grant whose id the index gave.
+    pub fn create_grant(&mut self, index: GrantIndex, grant: GrantRecord) {
+        self.grant = Some(GrantChange::Create(Box::new((index, grant))));
     }
 
-    pub fn delete_grant(&mut self, grant_id: &str) {
-        self.deleted.push(Deleted::Grant(grant_id.to_string()));
+    pub fn delete_grant(&mut self, grant_id: &GrantId) {
+        self.grant = Some(GrantChange::Delete(*grant_id));
     }
 
     pub fn put_usage(&mut self) {
@@ -159,6 +168,17 @@ impl KeyEdit {
     pub fn write(mut self, change: &mut Change<'_>) -> Result<()> {
         self.head.due_at = due::next(&self.head, &self.versions);
         let uuid = self.uuid;
+        match self.grant.take() {
+            None => {}
+            Some(GrantChange::Create(created)) => {
+                let (mut index, grant) = *created;
+                self.head.grants_sum = change.create_grant(&uuid, &mut index, &grant)?;
+            }
+            Some(GrantChange::Delete(id)) => {
+                let mut index = change.grant_index(&uuid, &self.head.grants_sum)?;
+                self.head.grants_sum = change.delete_grant(&uuid, &mut index, &id)?;
+            }
+        }
         let mut rows: Vec<(RowName<'_>, Zeroizing<Vec<u8>>)> = Vec::new();
         for written in &self.written {
             let (name, plaintext) = match written {
@@ -177,10 +197,6 @@ impl KeyEdit {
                 Written::Policy(text) => {
                     (RowName::Policy(&uuid), PolicyRecord { text: text.clone() }.encode_to_vec())
                 }
-                Written::Grant(grant) => {
-                    let record = rules::grant_record(grant, &self.head.key_id);
-                    (RowName::Grant(&grant.grant_id), record.encode_to_vec())
-                }
             };
             let plaintext = Zeroizing::new(plaintext);
             // What was edited twice is written once, as it is now.
@@ -195,7 +211,6 @@ impl KeyEdit {
                 Deleted::Alias(alias) => RowName::Alias(alias),
                 Deleted::Material(number) => RowName::Material(&uuid, *number),
                 Deleted::Policy => RowName::Policy(&uuid),
-                Deleted::Grant(grant_id) => RowName::Grant(grant_id),
             })
             .collect();
         let rows: Vec<NewRow<'_>> =

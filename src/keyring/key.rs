@@ -1,18 +1,19 @@
 //! A KMS key as it is cached: its record, and its versions with their material in protected memory.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use super::KeyName;
 use super::due;
-use super::rules::rules_of;
-use crate::access::{Account, Rules};
+use super::rules::policy_of;
+use crate::access::{Account, Policy};
 use crate::crypto::blob::{HEADER_SIZE, Header};
 use crate::crypto::secret::{Material, MaterialSlab};
 use crate::crypto::uuid::Uuid;
 use crate::crypto::xaes;
 use crate::error::{Error, Result};
 use crate::platform::{monotonic_ms, unix_seconds};
+use crate::store::grants::GrantIndex;
 use crate::store::record::{
     AliasRecord, KeyNameRecord, KeyRecord, KeyState, Origin, UsageRecord, VersionRecord, VersionState,
     VersionUsage,
@@ -34,8 +35,10 @@ pub struct Key {
     versions: Box<[KeyVersion]>,
     /// Sorted.
     aliases: Box<[String]>,
-    /// Who may use it.
-    pub rules: Rules,
+    /// None: the default one.
+    pub policy: Option<Policy>,
+    /// Read when a decision asks for grants.
+    pub(super) grants: OnceLock<Box<GrantIndex>>,
 }
 
 pub struct KeyVersion {
@@ -60,7 +63,7 @@ impl Key {
         unwritten: impl Fn(Uuid, u32) -> Arc<AtomicU64>,
     ) -> Result<Key> {
         let mut record = family.head.clone();
-        let uuid = uuid_of(&record)?;
+        let uuid = record.uuid()?;
         let names = family.rows(Kind::KeyName).map(|row| store.unseal_record::<KeyNameRecord>(row));
         if names.collect::<Result<Vec<_>>>()?.iter().any(|name| name.key_id != record.key_id) {
             return Err(Error::corrupt("a key's name is not its own"));
@@ -91,8 +94,9 @@ impl Key {
             let seconds = u64::try_from(at.saturating_sub(unix_seconds())).unwrap_or(0);
             monotonic_ms().saturating_add(seconds.saturating_mul(1000))
         });
-        let rules = rules_of(store, family, account)?;
-        Ok(Key { uuid, owner: family.owner, record, rotate_at_ms, versions, aliases: aliases.into(), rules })
+        let (policy, grants) = (policy_of(store, family, account)?, OnceLock::new());
+        let (owner, aliases) = (family.owner, aliases.into());
+        Ok(Key { uuid, owner, record, rotate_at_ms, versions, aliases, policy, grants })
     }
 
     pub fn id(&self) -> &str {
@@ -131,11 +135,6 @@ impl Key {
     pub fn versions(&self) -> &[KeyVersion] {
         &self.versions
     }
-}
-
-/// The UUID in a key's ciphertexts.
-pub fn uuid_of(record: &KeyRecord) -> Result<Uuid> {
-    record.key_uuid.as_slice().try_into().map_err(|_| Error::corrupt("a key's UUID has a wrong length"))
 }
 
 /// How often the versions of a key were used, as far as it was written.

@@ -7,6 +7,7 @@
 
 mod due;
 mod edit;
+mod grants;
 mod key;
 mod rules;
 
@@ -19,10 +20,12 @@ use std::time::Duration;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter};
 
+use grants::GrantCache;
+
 pub use due::is_deleted;
 pub use edit::KeyEdit;
-pub use key::{Key, KeyVersion, XAES_256_GCM, rotation_time, uuid_of};
-pub use rules::{grant_of, policy_text};
+pub use key::{Key, KeyVersion, XAES_256_GCM, rotation_time};
+pub use rules::{grant_of, grant_record, granted_to, policy_text};
 
 use crate::access::Account;
 use crate::audit::Mac;
@@ -107,6 +110,7 @@ pub struct Keyring {
     keys: Cache<Uuid, Arc<Key>>,
     /// Ids and aliases; what a name leads to is believed only if the key still answers to it.
     names: Cache<String, Uuid>,
+    grants: GrantCache,
     epoch: AtomicU64,
     /// When the next caller asks the store, and until when nobody has to wait for the answer; monotonic ms.
     refresh_at: AtomicU64,
@@ -138,6 +142,7 @@ impl Keyring {
             slab: MaterialSlab::new(require_lock),
             keys: bounded(max_cached_keys),
             names: bounded(max_cached_keys),
+            grants: GrantCache::new(max_cached_keys),
             epoch: AtomicU64::new(1),
             refresh_at: AtomicU64::new(now + max_staleness_ms / 2),
             believed_until: AtomicU64::new(now + max_staleness_ms),
@@ -300,7 +305,7 @@ impl Keyring {
                 drop(held);
                 // If the store cannot be changed just now, the key is still seen as time has made it.
                 may_remove = false;
-                let _ = self.remove_due(&uuid_of(&family.head)?);
+                let _ = self.remove_due(&family.head.uuid()?);
                 continue;
             }
             if due::is_deleted(&family.head, now) {

@@ -1,13 +1,16 @@
 //! The rules on a key, from its rows and back to them.
 
-use crate::access::{Account, Constraint, Grant, GrantOperations, Policy, Rules};
+use std::sync::Arc;
+
+use crate::access::{Account, Constraint, Grant, GrantId, GrantOperations, Granted, Policy};
+use crate::crypto::hex;
 use crate::error::{Error, Result};
 use crate::store::Kind;
 use crate::store::record::{ConstraintKind, GrantRecord, PolicyRecord, TagRecord};
 use crate::store::sealed::{Family, SealedStore};
 
-/// The policy and the grants of a key whose rows are complete.
-pub fn rules_of(store: &SealedStore, family: &Family, account: &Account) -> Result<Rules> {
+/// The policy of a key whose rows are complete; None: the default one.
+pub fn policy_of(store: &SealedStore, family: &Family, account: &Account) -> Result<Option<Policy>> {
     let key_id = &family.head.key_id;
     let policy = policy_text(store, family)?.map(|text| {
         // Putting it would have refused it: a newer library knew more.
@@ -15,18 +18,32 @@ pub fn rules_of(store: &SealedStore, family: &Family, account: &Account) -> Resu
             Error::Unsupported(format!("the policy of key {key_id:?} is not known here: {error}").into())
         })
     });
-    let grants = family.rows(Kind::Grant).map(|row| grant_of(store.unseal_record(row)?));
-    let mut grants = grants.collect::<Result<Vec<Grant>>>()?;
-    grants.sort_unstable_by(|one, other| {
-        (one.created_at, &one.grant_id).cmp(&(other.created_at, &other.grant_id))
-    });
-    Ok(Rules { policy: policy.transpose()?, grants })
+    policy.transpose()
 }
 
 /// The text of a key's own policy.
 pub fn policy_text(store: &SealedStore, family: &Family) -> Result<Option<String>> {
     let row = family.rows(Kind::Policy).next();
     row.map(|row| Ok(store.unseal_record::<PolicyRecord>(row)?.text)).transpose()
+}
+
+/// What grants give one of their grantees.
+pub fn granted_to(principal: &str, grants: Vec<GrantRecord>) -> Result<Option<Arc<Granted>>> {
+    let mut granted = Granted::default();
+    for record in grants.into_iter().filter(|record| record.grantee == principal) {
+        add_grant(&mut granted, record)?;
+    }
+    Ok(Some(Arc::new(granted)))
+}
+
+pub fn add_grant(granted: &mut Granted, record: GrantRecord) -> Result<()> {
+    let Grant { grant_id, operations, constraint, .. } = grant_of(record)?;
+    granted.add(id_of(&grant_id)?, operations, constraint);
+    Ok(())
+}
+
+fn id_of(grant_id: &str) -> Result<GrantId> {
+    hex::decode(grant_id).ok_or_else(|| Error::corrupt("a grant's id is none"))
 }
 
 pub fn grant_of(record: GrantRecord) -> Result<Grant> {

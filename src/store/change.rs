@@ -75,6 +75,7 @@ impl Change<'_> {
         let mut heads = Sum::from_bytes(&self.record.heads_sum)?;
         heads.remove(self.keys.term(&head));
         self.record.heads_sum = heads.to_bytes();
+        self.remove_grants(&family.head.uuid()?, &family.head.grants_sum)?;
         for row in family.rows.iter().chain([&head]) {
             self.transaction.delete(row.kind, &row.id)?;
             self.record.rows_len -= 1;

@@ -14,6 +14,8 @@ use crate::platform::Inherit;
 use crate::root::RootSecret;
 
 const SEAL_FORMAT: u8 = 1;
+/// Bytes of a grant's row id that say its key; its bucket follows.
+const KEY_PREFIX: usize = 16;
 const SEAL_OVERHEAD: usize = 1 + NONCE_SIZE + TAG_SIZE;
 
 /// What each key of a store is derived for (HKDF's info; docs/format.md).
@@ -61,14 +63,38 @@ impl StoreKeys {
         let kind = (name.kind() as u16).to_be_bytes();
         let mac = |parts: &[&[u8]]| kdf::mac(self.index_key(), parts);
         match name {
-            RowName::Key(uuid) | RowName::Usage(uuid) | RowName::Policy(uuid) => mac(&[&kind, uuid]),
-            RowName::KeyName(text) | RowName::Alias(text) | RowName::Grant(text) => {
-                mac(&[&kind, text.as_bytes()])
+            RowName::Key(uuid) | RowName::Usage(uuid) | RowName::Policy(uuid) | RowName::GrantIndex(uuid) => {
+                mac(&[&kind, uuid])
+            }
+            RowName::KeyName(text) | RowName::Alias(text) => mac(&[&kind, text.as_bytes()]),
+            RowName::Grant(uuid, grant_id) => {
+                let [bucket, ..] = *grant_id;
+                let mut id = mac(&[&kind, uuid, grant_id.as_slice()]);
+                let prefix = self.bucket_prefix(uuid, bucket);
+                id.iter_mut().zip(prefix).for_each(|(place, byte)| *place = byte);
+                id
             }
             RowName::Version(uuid, number) | RowName::Material(uuid, number) => {
                 mac(&[&kind, uuid, &number.to_be_bytes()])
             }
         }
+    }
+
+    /// What the row ids of a key's grants begin with.
+    pub fn grants_prefix(&self, uuid: &Uuid) -> [u8; KEY_PREFIX] {
+        let index = self.row_id(RowName::GrantIndex(uuid));
+        std::array::from_fn(|at| index.get(at).copied().unwrap_or_default())
+    }
+
+    /// What the row ids of the grants in a bucket begin with.
+    pub fn bucket_prefix(&self, uuid: &Uuid, bucket: u8) -> [u8; KEY_PREFIX + 1] {
+        let key = self.grants_prefix(uuid);
+        std::array::from_fn(|at| key.get(at).copied().unwrap_or(bucket))
+    }
+
+    /// The bucket that a grant's row is in.
+    pub fn bucket_of(id: &RowId) -> u8 {
+        id[KEY_PREFIX]
     }
 
     fn aad(&self, kind: Kind, id: &RowId, revision: u64) -> Vec<u8> {
@@ -150,6 +176,11 @@ impl Sum {
 
     pub fn add(&mut self, term: Sum) {
         self.0.iter_mut().zip(term.0).for_each(|(lane, term)| *lane = lane.wrapping_add(term));
+    }
+
+    pub fn plus(mut self, term: Sum) -> Sum {
+        self.add(term);
+        self
     }
 
     pub fn remove(&mut self, term: Sum) {

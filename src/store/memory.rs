@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use imbl::OrdMap;
 
-use super::{Header, Kind, Row, RowId, Rows, Store, Transaction};
+use super::{Among, Header, Kind, Row, RowId, Rows, Store, Transaction};
 use crate::error::{Error, Result};
 
 #[derive(Clone, Default)]
 struct Snapshot {
     header: Option<Header>,
     rows: OrdMap<(Kind, RowId), Row>,
-    /// Which rows belong to a key.
-    owned: OrdMap<(RowId, Kind, RowId), ()>,
+    /// Which rows belong to an owner, in the order of their revisions.
+    owned: OrdMap<(RowId, Kind, u64, RowId), ()>,
     /// Whose rows were written at a revision.
     written: OrdMap<(u64, Kind, RowId), RowId>,
 }
@@ -48,23 +48,31 @@ impl Rows for Snapshot {
 
     fn family(&self, kind: Kind, id: &RowId) -> Result<Vec<Row>> {
         let Some(row) = self.rows.get(&(kind, *id)) else { return Ok(Vec::new()) };
-        let first = (row.owner, Kind::Store, [0; 32]);
+        let first = (row.owner, Kind::Store, 0, [0; 32]);
         let members = self.owned.range(first..).map(|(place, ())| place);
         let members = members.take_while(|(owner, ..)| *owner == row.owner);
-        Ok(members.filter_map(|(_, kind, id)| self.rows.get(&(*kind, *id)).cloned()).collect())
+        Ok(members.filter_map(|(_, kind, _, id)| self.rows.get(&(*kind, *id)).cloned()).collect())
     }
 
-    fn page(
-        &self,
-        kind: Kind,
-        owner: Option<&RowId>,
-        after: Option<&RowId>,
-        limit: usize,
-    ) -> Result<Vec<Row>> {
-        let first = (kind, after.copied().unwrap_or_default());
-        let rows = self.rows.range(first..).take_while(|((k, _), _)| *k == kind).map(|(_, row)| row);
-        let rows = rows.filter(|row| after != Some(&row.id) && owner.is_none_or(|owner| row.owner == *owner));
-        Ok(rows.take(limit).cloned().collect())
+    fn page(&self, kind: Kind, among: Among<'_>, after: Option<&RowId>, limit: usize) -> Result<Vec<Row>> {
+        let prefix = if let Among::Prefix(prefix) = among { prefix } else { &[] };
+        let mut start = [0; 32];
+        start.iter_mut().zip(prefix).for_each(|(place, byte)| *place = *byte);
+        let first = (kind, after.copied().unwrap_or(start));
+        let rows = self.rows.range(first..).map(|(_, row)| row);
+        let rows = rows.take_while(|row| row.kind == kind && row.id.starts_with(prefix));
+        let is_wanted = |row: &&Row| match among {
+            Among::Owner(owner) => row.owner == *owner,
+            Among::All | Among::Prefix(_) => true,
+        };
+        Ok(rows.filter(|row| after != Some(&row.id)).filter(is_wanted).take(limit).cloned().collect())
+    }
+
+    fn written_after(&self, kind: Kind, owner: &RowId, revision: u64, limit: usize) -> Result<Vec<Row>> {
+        let first = (*owner, kind, revision.saturating_add(1), [0; 32]);
+        let places = self.owned.range(first..).map(|(place, ())| place);
+        let places = places.take_while(|(of, k, ..)| of == owner && *k == kind).take(limit);
+        Ok(places.filter_map(|(_, kind, _, id)| self.rows.get(&(*kind, *id)).cloned()).collect())
     }
 
     fn owners_since(&self, revision: u64) -> Result<Vec<RowId>> {
@@ -91,7 +99,7 @@ impl Rows for Snapshot {
 impl Transaction for Snapshot {
     fn put(&mut self, row: &Row) -> Result<()> {
         self.delete(row.kind, &row.id)?;
-        self.owned.insert((row.owner, row.kind, row.id), ());
+        self.owned.insert((row.owner, row.kind, row.revision, row.id), ());
         self.written.insert((row.revision, row.kind, row.id), row.owner);
         self.rows.insert((row.kind, row.id), row.clone());
         Ok(())
@@ -99,7 +107,7 @@ impl Transaction for Snapshot {
 
     fn delete(&mut self, kind: Kind, id: &RowId) -> Result<()> {
         if let Some(row) = self.rows.remove(&(kind, *id)) {
-            self.owned.remove(&(row.owner, kind, *id));
+            self.owned.remove(&(row.owner, kind, row.revision, *id));
             self.written.remove(&(row.revision, kind, *id));
         }
         Ok(())
@@ -120,14 +128,12 @@ impl Rows for MemoryStore {
         self.published.load().family(kind, id)
     }
 
-    fn page(
-        &self,
-        kind: Kind,
-        owner: Option<&RowId>,
-        after: Option<&RowId>,
-        limit: usize,
-    ) -> Result<Vec<Row>> {
-        self.published.load().page(kind, owner, after, limit)
+    fn page(&self, kind: Kind, among: Among<'_>, after: Option<&RowId>, limit: usize) -> Result<Vec<Row>> {
+        self.published.load().page(kind, among, after, limit)
+    }
+
+    fn written_after(&self, kind: Kind, owner: &RowId, revision: u64, limit: usize) -> Result<Vec<Row>> {
+        self.published.load().written_after(kind, owner, revision, limit)
     }
 
     fn owners_since(&self, revision: u64) -> Result<Vec<RowId>> {

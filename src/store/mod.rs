@@ -4,6 +4,7 @@
 //! To add a store: implement `Rows`, `Transaction` and `Store`, and name its scheme in `open`.
 
 pub mod change;
+pub mod grants;
 mod header;
 mod keys;
 mod memory;
@@ -16,7 +17,9 @@ pub mod verify;
 use std::time::Duration;
 
 pub use header::Header;
+pub use keys::Sum;
 
+use crate::access::GrantId;
 use crate::crypto::uuid::Uuid;
 use crate::error::{Error, Result};
 
@@ -42,10 +45,12 @@ pub enum Kind {
     /// A key's policy, if it has one of its own.
     Policy = 8,
     Grant = 9,
+    /// A key's grants as a whole, if it has any.
+    GrantIndex = 10,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Store,
         Kind::Key,
         Kind::KeyName,
@@ -55,6 +60,7 @@ impl Kind {
         Kind::Usage,
         Kind::Policy,
         Kind::Grant,
+        Kind::GrantIndex,
     ];
 
     fn from_number(number: i64) -> Option<Kind> {
@@ -72,8 +78,9 @@ pub enum RowName<'a> {
     Material(&'a Uuid, u32),
     Usage(&'a Uuid),
     Policy(&'a Uuid),
-    /// By the grant's id.
-    Grant(&'a str),
+    /// By the grant's key and id.
+    Grant(&'a Uuid, &'a GrantId),
+    GrantIndex(&'a Uuid),
 }
 
 impl RowName<'_> {
@@ -86,7 +93,8 @@ impl RowName<'_> {
             RowName::Material(..) => Kind::Material,
             RowName::Usage(_) => Kind::Usage,
             RowName::Policy(_) => Kind::Policy,
-            RowName::Grant(_) => Kind::Grant,
+            RowName::Grant(..) => Kind::Grant,
+            RowName::GrantIndex(_) => Kind::GrantIndex,
         }
     }
 }
@@ -96,11 +104,21 @@ impl RowName<'_> {
 pub struct Row {
     pub kind: Kind,
     pub id: RowId,
-    /// The id of the head row of the key it belongs to; a head row's own id; zeros for the store row.
+    /// The id of the head row of the key it belongs to, of a grant that of the index; such rows' own ids; zeros for the
+    /// store row.
     pub owner: RowId,
     /// The store's revision when it was written.
     pub revision: u64,
     pub sealed: Vec<u8>,
+}
+
+/// Which rows of a kind.
+#[derive(Clone, Copy, Debug)]
+pub enum Among<'a> {
+    All,
+    Owner(&'a RowId),
+    /// Those whose ids begin so.
+    Prefix(&'a [u8]),
 }
 
 /// Reading. Each call sees one committed state.
@@ -110,14 +128,11 @@ pub trait Rows {
     /// All rows of the key that a row belongs to, its head row among them; empty if there is no such row.
     fn family(&self, kind: Kind, id: &RowId) -> Result<Vec<Row>>;
 
-    /// Up to `limit` rows of a kind in the order of their ids, after `after`; only `owner`'s, if given.
-    fn page(
-        &self,
-        kind: Kind,
-        owner: Option<&RowId>,
-        after: Option<&RowId>,
-        limit: usize,
-    ) -> Result<Vec<Row>>;
+    /// Up to `limit` rows of a kind in the order of their ids, after `after`.
+    fn page(&self, kind: Kind, among: Among<'_>, after: Option<&RowId>, limit: usize) -> Result<Vec<Row>>;
+
+    /// Up to `limit` of an owner's rows of a kind that were written after a revision, in the order of theirs.
+    fn written_after(&self, kind: Kind, owner: &RowId, revision: u64, limit: usize) -> Result<Vec<Row>>;
 
     /// The owners of rows written after a revision.
     fn owners_since(&self, revision: u64) -> Result<Vec<RowId>>;

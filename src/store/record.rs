@@ -2,6 +2,9 @@
 //! library refuses a store only when its schema version says so. Key material is not among them; a Material row's
 //! plaintext is the 32 bytes themselves.
 
+use crate::crypto::uuid::Uuid;
+use crate::error::{Error, Result};
+
 /// The store row.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct StoreRecord {
@@ -91,6 +94,15 @@ pub struct KeyRecord {
     /// Unix time in seconds of whatever comes first: deletion, a version's destruction, expiry; 0 = nothing.
     #[prost(int64, tag = "18")]
     pub due_at: i64,
+    /// Keyed sum over the GrantIndex row; empty if the key has no grants.
+    #[prost(bytes = "vec", tag = "19")]
+    pub grants_sum: Vec<u8>,
+}
+
+impl KeyRecord {
+    pub fn uuid(&self) -> Result<Uuid> {
+        self.key_uuid.as_slice().try_into().map_err(|_| Error::corrupt("a key's UUID has a wrong length"))
+    }
 }
 
 /// A tag of a key, or a pair of an encryption context.
@@ -186,6 +198,21 @@ pub struct GrantRecord {
     /// Unix time in seconds.
     #[prost(int64, tag = "9")]
     pub created_at: i64,
+}
+
+/// A GrantIndex row.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct GrantIndexRecord {
+    #[prost(bytes = "vec", tag = "1")]
+    pub key_uuid: Vec<u8>,
+    #[prost(uint64, tag = "2")]
+    pub grants_len: u64,
+    /// Random; gives the buckets of grantees, and the ids of named grants.
+    #[prost(bytes = "vec", tag = "3")]
+    pub id_key: Vec<u8>,
+    /// For each bucket that is not empty, in order: its number, one byte, and the keyed sum over its rows, 32.
+    #[prost(bytes = "vec", tag = "4")]
+    pub sums: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]

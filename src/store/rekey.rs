@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use prost::Message;
 
+use super::grants::{PAGE, wrong_grants};
 use super::keys::{StoreKeys, Sum};
 use super::record::{AliasRecord, GrantRecord, KeyNameRecord, KeyRecord, VersionRecord};
 use super::sealed::{Family, STORE_ROW, SealedStore, Sealing, as_rows};
-use super::{Header, Kind, Row, RowId, RowName, Transaction};
+use super::{Among, Header, Kind, Row, RowId, RowName, Transaction};
 use crate::audit::Mac;
+use crate::crypto::hex;
 use crate::crypto::uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::root::RootKeySource;
@@ -70,12 +72,7 @@ impl SealedStore {
         revision: u64,
     ) -> Result<Row> {
         let old_keys = self.keys();
-        let uuid: Uuid = family
-            .head
-            .key_uuid
-            .as_slice()
-            .try_into()
-            .map_err(|_| Error::corrupt("a key's UUID has a wrong length"))?;
+        let uuid = family.head.uuid()?;
         let owner = new_keys.row_id(RowName::Key(&uuid));
         for row in &family.rows {
             transaction.delete(row.kind, &row.id)?;
@@ -99,16 +96,57 @@ impl SealedStore {
                 }
                 Kind::Usage => put(RowName::Usage(&uuid))?,
                 Kind::Policy => put(RowName::Policy(&uuid))?,
-                Kind::Grant => put(RowName::Grant(&decode::<GrantRecord>(&plaintext)?.grant_id))?,
-                Kind::Store | Kind::Key => {
+                Kind::Store | Kind::Key | Kind::Grant | Kind::GrantIndex => {
                     return Err(Error::corrupt("a key owns a row that no key can own"));
                 }
             }
         }
-        let head = KeyRecord { rows_sum: sum.to_bytes(), ..family.head.clone() };
+        let grants_sum = self.reseal_grants(transaction, &uuid, &family.head, new_keys, revision)?;
+        let head = KeyRecord { rows_sum: sum.to_bytes(), grants_sum, ..family.head.clone() };
         let sealed = new_keys.seal(Kind::Key, owner, owner, revision, &head.encode_to_vec())?;
         transaction.put(&sealed)?;
         Ok(sealed)
+    }
+
+    /// Writes a key's grants anew, each in its place, and gives the sum over their index.
+    fn reseal_grants(
+        &self,
+        transaction: &mut dyn Transaction,
+        key: &Uuid,
+        head: &KeyRecord,
+        new_keys: &StoreKeys,
+        revision: u64,
+    ) -> Result<Vec<u8>> {
+        let old_keys = self.keys();
+        let Some(old_index) = self.grant_index(as_rows(transaction), key, &head.grants_sum)? else {
+            return Ok(Vec::new());
+        };
+        self.walk_grants(as_rows(transaction), key, &head.grants_sum, &mut |index, row| {
+            self.check_grant(key, &head.key_id, index, row)
+        })?;
+        let (prefix, owner) = (old_keys.grants_prefix(key), new_keys.row_id(RowName::GrantIndex(key)));
+        let (mut index, mut after) = (old_index.without_sums(), None);
+        loop {
+            let page = transaction.page(Kind::Grant, Among::Prefix(&prefix), after.as_ref(), PAGE)?;
+            for row in &page {
+                let plaintext = old_keys.unseal(row)?;
+                let grant: GrantRecord = decode(&plaintext)?;
+                let id = hex::decode(&grant.grant_id).ok_or_else(wrong_grants)?;
+                let place = new_keys.row_id(RowName::Grant(key, &id));
+                let sealed = new_keys.seal(Kind::Grant, place, owner, row.revision, &plaintext)?;
+                index.add(StoreKeys::bucket_of(&place), new_keys.term(&sealed));
+                transaction.delete(Kind::Grant, &row.id)?;
+                transaction.put(&sealed)?;
+            }
+            after = page.last().map(|row| row.id);
+            if page.len() < PAGE {
+                break;
+            }
+        }
+        transaction.delete(Kind::GrantIndex, &old_keys.row_id(RowName::GrantIndex(key)))?;
+        let sealed = new_keys.seal_grant_index(key, revision, &index)?;
+        transaction.put(&sealed)?;
+        Ok(new_keys.term(&sealed).to_bytes())
     }
 
     /// Which version a Material row is of: its id tells, its plaintext does not.

@@ -13,9 +13,10 @@ use arc_swap::ArcSwap;
 use prost::Message;
 
 use super::change::{Change, Changed};
+use super::grants::GrantIndex;
 use super::keys::{StoreKeys, Sum};
 use super::record::{KeyRecord, StoreRecord};
-use super::{Header, Kind, Row, RowId, RowName, Rows, Store, Transaction};
+use super::{Among, Header, Kind, Row, RowId, RowName, Rows, Store, Transaction};
 use crate::access::{self, TokenClaim};
 use crate::crypto::secret::{Material, MaterialSlab};
 use crate::crypto::uuid::{self, Uuid};
@@ -274,6 +275,11 @@ impl SealedStore {
                 head.key_id
             )));
         }
+        if members.iter().any(|row| row.kind == Kind::Grant) {
+            return Err(Error::Unsupported(
+                format!("key {:?} has grants of a format from before the first release", head.key_id).into(),
+            ));
+        }
         Ok(Some(Family { head, owner: head_row.id, revision: head_row.revision, rows: members }))
     }
 
@@ -281,12 +287,12 @@ impl SealedStore {
     pub fn page<T: Message + Default>(
         &self,
         kind: Kind,
-        owner: Option<&RowId>,
+        among: Among<'_>,
         after: Option<&RowId>,
         limit: usize,
     ) -> Result<Vec<(RowId, T)>> {
         let keys = self.keys();
-        let rows = self.store.page(kind, owner, after, limit)?;
+        let rows = self.store.page(kind, among, after, limit)?;
         rows.iter().map(|row| Ok((row.id, keys.unseal_record(row)?))).collect()
     }
 
@@ -296,6 +302,11 @@ impl SealedStore {
             let mut accounted = 1;
             self.check_heads(rows, |head| {
                 if let Some(family) = self.family_of(rows, Kind::Key, &head.id)? {
+                    let uuid = family.head.uuid()?;
+                    let mut check = |index: &GrantIndex, row: &Row| {
+                        self.check_grant(&uuid, &family.head.key_id, index, row)
+                    };
+                    accounted += self.walk_grants(rows, &uuid, &family.head.grants_sum, &mut check)?;
                     accounted += 1 + family.rows.len() as u64;
                 }
                 Ok(())
@@ -316,7 +327,7 @@ impl SealedStore {
         const PAGE: usize = 256;
         let (mut heads, mut after, keys) = (Sum::default(), None, self.keys());
         loop {
-            let page = rows.page(Kind::Key, None, after.as_ref(), PAGE)?;
+            let page = rows.page(Kind::Key, Among::All, after.as_ref(), PAGE)?;
             for row in &page {
                 heads.add(keys.term(row));
                 each(row)?;

@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, ff
 
 use connections::{Connections, wait_at_most};
 
-use super::{Header, Kind, Row, RowId, Rows, Store, StoreOptions, Transaction};
+use super::{Among, Header, Kind, Row, RowId, Rows, Store, StoreOptions, Transaction};
 use crate::error::{Detail, Error, Result};
 use crate::platform;
 
@@ -20,7 +20,8 @@ use crate::platform;
 const APPLICATION_ID: i64 = 0x6b6d_7331;
 
 /// Step n brings a file from schema version n to n + 1; the file's `user_version` says where it stands.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE header (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         bytes BLOB NOT NULL
@@ -35,7 +36,12 @@ const MIGRATIONS: [&str; 1] = ["
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX row_owner ON row (owner);
     CREATE INDEX row_revision ON row (revision);
-"];
+",
+    "
+    DROP INDEX row_owner;
+    CREATE INDEX row_owner ON row (owner, kind, revision);
+",
+];
 
 pub struct SqliteStore {
     connections: Connections,
@@ -207,28 +213,36 @@ impl Rows for Sql<'_> {
         }
     }
 
-    fn page(
-        &self,
-        kind: Kind,
-        owner: Option<&RowId>,
-        after: Option<&RowId>,
-        limit: usize,
-    ) -> Result<Vec<Row>> {
+    fn page(&self, kind: Kind, among: Among<'_>, after: Option<&RowId>, limit: usize) -> Result<Vec<Row>> {
         let after = after.map_or(&[][..], |id| id.as_slice());
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        match owner {
-            Some(owner) => {
+        match among {
+            Among::Owner(owner) => {
                 let sql = format!(
                     "SELECT {COLUMNS} FROM row WHERE owner = ?4 AND kind = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
                 );
                 self.rows(&sql, params![kind as i64, after, limit, owner])
             }
-            None => {
-                let sql =
-                    format!("SELECT {COLUMNS} FROM row WHERE kind = ?1 AND id > ?2 ORDER BY id LIMIT ?3");
-                self.rows(&sql, params![kind as i64, after, limit])
+            Among::All | Among::Prefix(_) => {
+                let prefix = if let Among::Prefix(prefix) = among { prefix } else { &[] };
+                let mut last = [0xff; 32];
+                last.iter_mut().zip(prefix).for_each(|(place, byte)| *place = *byte);
+                // A prefix comes before all that begin with it.
+                let sql = format!(
+                    "SELECT {COLUMNS} FROM row WHERE kind = ?1 AND id > ?2 AND id <= ?4 ORDER BY id LIMIT ?3"
+                );
+                self.rows(&sql, params![kind as i64, after.max(prefix), limit, last])
             }
         }
+    }
+
+    fn written_after(&self, kind: Kind, owner: &RowId, revision: u64, limit: usize) -> Result<Vec<Row>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM row WHERE owner = ?1 AND kind = ?2 AND revision > ?3
+             ORDER BY revision, id LIMIT ?4"
+        );
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.rows(&sql, params![owner, kind as i64, revision as i64, limit])
     }
 
     fn owners_since(&self, revision: u64) -> Result<Vec<RowId>> {
@@ -300,14 +314,12 @@ impl Rows for SqliteStore {
         self.with(|connection| Sql(connection).family(kind, id))
     }
 
-    fn page(
-        &self,
-        kind: Kind,
-        owner: Option<&RowId>,
-        after: Option<&RowId>,
-        limit: usize,
-    ) -> Result<Vec<Row>> {
-        self.with(|connection| Sql(connection).page(kind, owner, after, limit))
+    fn page(&self, kind: Kind, among: Among<'_>, after: Option<&RowId>, limit: usize) -> Result<Vec<Row>> {
+        self.with(|connection| Sql(connection).page(kind, among, after, limit))
+    }
+
+    fn written_after(&self, kind: Kind, owner: &RowId, revision: u64, limit: usize) -> Result<Vec<Row>> {
+        self.with(|connection| Sql(connection).written_after(kind, owner, revision, limit))
     }
 
     fn owners_since(&self, revision: u64) -> Result<Vec<RowId>> {

@@ -1,5 +1,5 @@
-// Package go_sdk has the story of a data key through aws-sdk-go-v2, unmodified, over kms.RoundTripper, and the SDK's own
-// typed errors. It is a module of its own, so that the bindings need no SDK.
+// Package go_sdk has the story of a data key through aws-sdk-go-v2 and tencentcloud-sdk-go, unmodified, over
+// kms.RoundTripper, and the SDKs' own typed errors. It is a module of its own, so that the bindings need no SDK.
 package go_sdk
 
 import (

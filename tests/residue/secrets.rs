@@ -12,7 +12,7 @@ use kms::crypto::kdf;
 use kms::keyring::{KeyName, Keyring, KeyringSettings};
 use kms::root::RootKeySource;
 use kms::store::sealed::SealedStore;
-use kms::store::{self, Kind, Store, StoreOptions};
+use kms::store::{self, Among, Kind, Store, StoreOptions};
 use sha2::block_api::compress256;
 
 use crate::format::{self, KeyExpansion};
@@ -85,7 +85,7 @@ impl Secrets {
         self.add_hmac_key("the store's index key", &derive(b"libkms/1 index"));
         self.add_hmac_key("the store's sum key", &derive(b"libkms/1 sum"));
         for kind in Kind::ALL {
-            for row in store.page(kind, None, None, 1000).expect("rows") {
+            for row in store.page(kind, Among::All, None, 1000).expect("rows") {
                 let n1 = row.sealed[1..13].try_into().expect("12 bytes");
                 let subkey = format::kbkdf(&seal_key, format::SUBKEY_LABEL, n1);
                 self.add_gcm_key(&format!("subkey of a {kind:?} row"), &subkey);

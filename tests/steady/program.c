@@ -65,6 +65,7 @@ static const kms_context_entry_t context[] = {{"tenant", "7"}, {"purpose", "orde
 static kms_t *kms;
 static char key_id[KMS_ID_SIZE];
 static size_t pairs;
+static const char *token;
 static uint8_t made[KMS_CIPHERTEXT_OVERHEAD + 32];
 
 static void check(int ok, const char *what) {
@@ -79,6 +80,8 @@ static kms_data_key_request_t request(void) {
   request.key_id = key_id;
   request.context = context;
   request.context_len = pairs;
+  request.grant_tokens = &token;
+  request.grant_tokens_len = token != NULL;
   return request;
 }
 
@@ -129,6 +132,22 @@ static void encrypt(int calls) {
     check(kms_encrypt(kms, &wanted, &ciphertext, NULL, NULL, NULL) == KMS_OK, "kms_encrypt");
 }
 
+/* From here on a principal calls, who is granted this context, and shows the grant's token. */
+static void become_grantee(void) {
+  static kms_created_grant_t grant = KMS_CREATED_GRANT_INIT;
+  kms_create_grant_request_t wanted = KMS_CREATE_GRANT_REQUEST_INIT;
+  kms_principal_options_t options = KMS_PRINCIPAL_OPTIONS_INIT;
+  wanted.key_id = key_id;
+  wanted.grantee_principal = options.principal = "tenant-7";
+  wanted.operations = KMS_GRANT_GENERATE_DATA_KEY;
+  wanted.constraint = KMS_GRANT_CONTEXT_EQUALS;
+  wanted.context = context;
+  wanted.context_len = pairs;
+  check(kms_create_grant(kms, &wanted, &grant, NULL) == KMS_OK, "kms_create_grant");
+  check(kms_as_principal(kms, &options, &kms, NULL) == KMS_OK, "kms_as_principal");
+  token = grant.grant_token;
+}
+
 /* Two threads that start together and, so that nothing of the threads' own is counted, spin instead
  * of waiting. */
 static int ready, go, done, leave;
@@ -170,8 +189,8 @@ static const struct {
   size_t pairs;
 } kinds[] = {
     {"generate", generate, 2},   {"many", generate_many, 2}, {"decrypt", decrypt, 2},
-    {"threads", run_started, 2}, {"encrypt", encrypt, 2},    {"sixteen", generate, 16},
-    {"wide", generate, 17},
+    {"threads", run_started, 2}, {"encrypt", encrypt, 2},    {"wide", generate, 17},
+    {"sixteen", generate, 16},   {"granted", generate, 2},   {"granted-threads", run_started, 2},
 };
 
 int main(int argc, char **argv) {
@@ -195,6 +214,8 @@ int main(int argc, char **argv) {
   check(kms_open(&options, &kms, NULL) == KMS_OK, "kms_open");
   check(kms_create_key(kms, &create, &created, NULL) == KMS_OK, "kms_create_key");
   memcpy(key_id, created.key_id, sizeof key_id);
+  if (strncmp(argv[1], "granted", 7) == 0)
+    become_grantee();
   generate(1);
   if (run == run_started)
     start(threads);

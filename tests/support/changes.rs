@@ -27,7 +27,7 @@ const fn change(
     Change { name, prepare, make, is_made }
 }
 
-pub const CHANGES: [Change; 18] = [
+pub const CHANGES: [Change; 21] = [
     change("create a key", nothing, key, works),
     change("create a key with an alias", nothing, key_with_alias, |kms, id| answers(kms, &alias(id), id)),
     change(
@@ -107,6 +107,19 @@ pub const CHANGES: [Change; 18] = [
         |kms, id| refuses(kms, id, KMS_INVALID_STATE),
     ),
     change("import material", |kms, id| kms.create_external(id), |kms, id| kms.import(id, &MATERIAL), works),
+    change("create a grant", key, grant, is_granted),
+    change(
+        "create another grant",
+        granted,
+        |kms, id| kms.create_grant(id, "another").map(drop),
+        |kms, id| Ok(kms.grants(id)?.len() == 2 && is_granted(kms, id)?),
+    ),
+    change(
+        "revoke a grant",
+        granted,
+        |kms, id| kms.revoke_grant(id, &kms.grants(id)?[0]),
+        |kms, id| Ok(!is_granted(kms, id)?),
+    ),
     change(
         "delete imported material",
         imported,
@@ -172,6 +185,24 @@ fn destroying(kms: &Handle, id: &str) -> Outcome<()> {
 fn deleting(kms: &Handle, id: &str) -> Outcome<()> {
     key(kms, id)?;
     kms.schedule_deletion(id)
+}
+
+fn grant(kms: &Handle, id: &str) -> Outcome<()> {
+    kms.create_grant(id, "tenant").map(drop)
+}
+
+fn granted(kms: &Handle, id: &str) -> Outcome<()> {
+    key(kms, id)?;
+    grant(kms, id)
+}
+
+/// Whether the grantee can make a data key.
+fn is_granted(kms: &Handle, id: &str) -> Outcome<bool> {
+    match kms.as_principal("tenant").generate_by(id, None, None) {
+        Ok(_) => Ok(true),
+        Err(failure) if [KMS_ACCESS_DENIED, KMS_NOT_FOUND].contains(&failure.status) => Ok(false),
+        Err(failure) => Err(failure),
+    }
 }
 
 fn imported(kms: &Handle, id: &str) -> Outcome<()> {

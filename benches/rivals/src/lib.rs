@@ -2,6 +2,8 @@
 //! IV, AES-256-GCM over 32 bytes with 64 bytes of AAD, under a key that is expanded once. benches/data_keys.c runs these
 //! functions in its rounds.
 
+mod softhsm;
+
 use std::cell::RefCell;
 use std::hint::black_box;
 
@@ -50,6 +52,22 @@ fn ring_seals(calls: usize, random: fn() -> [u8; 44]) {
     });
 }
 
+fn aws_lc_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).expect("random bytes");
+    bytes
+}
+
+fn aws_lc_seals(calls: usize, random: fn() -> [u8; 44]) {
+    use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+    let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &KEY).expect("a key"));
+    data_keys(calls, random, |iv, data_key| {
+        let nonce = Nonce::assume_unique_for_key(iv);
+        let tag = key.seal_in_place_separate_tag(nonce, Aad::from(&AAD), data_key).expect("to seal");
+        tag.as_ref().try_into().expect("16 bytes")
+    });
+}
+
 fn aes_gcm_seals(calls: usize, random: fn() -> [u8; 44]) {
     let key = Aes256Gcm::new(&KEY.into());
     data_keys(calls, random, |iv, data_key| {
@@ -64,6 +82,18 @@ pub extern "C" fn rival_ring(calls: usize) {
     ring_seals(calls, generated_bytes);
 }
 
+/// aws-lc-rs, with a ChaCha20 generator in this process.
+#[unsafe(no_mangle)]
+pub extern "C" fn rival_aws_lc(calls: usize) {
+    aws_lc_seals(calls, generated_bytes);
+}
+
+/// aws-lc-rs, with its own generator.
+#[unsafe(no_mangle)]
+pub extern "C" fn rival_aws_lc_own(calls: usize) {
+    aws_lc_seals(calls, aws_lc_bytes);
+}
+
 /// The aes-gcm crate, with a ChaCha20 generator in this process.
 #[unsafe(no_mangle)]
 pub extern "C" fn rival_aes_gcm(calls: usize) {
@@ -74,4 +104,10 @@ pub extern "C" fn rival_aes_gcm(calls: usize) {
 #[unsafe(no_mangle)]
 pub extern "C" fn rival_aes_gcm_getrandom(calls: usize) {
     aes_gcm_seals(calls, kernel_bytes);
+}
+
+/// SoftHSM2 over PKCS#11: its generator, and a key in its token.
+#[unsafe(no_mangle)]
+pub extern "C" fn rival_softhsm(calls: usize) {
+    softhsm::data_keys(calls);
 }

@@ -83,6 +83,25 @@ def test_the_story(client: Any, dialect: Dialect, store: libkms.Kms) -> None:
         client.encrypt(KeyId=key_id, Plaintext=b"x")
 
 
+def test_a_denied_principal(client: Any, dialect: Dialect, store: libkms.Kms) -> None:
+    from botocore.exceptions import ClientError
+
+    from libkms.adapters.boto3 import attach
+
+    key_id = client.create_key()["KeyMetadata"]["KeyId"]
+    user = f"arn:aws:iam::{ACCOUNT}:user/alice"
+    with store.as_principal(user) as alice:
+        attach(client, alice, dialect)  # in place of the root's
+        with pytest.raises(ClientError) as caught:
+            client.generate_data_key(KeyId=key_id, KeySpec="AES_256")
+    error = caught.value.response["Error"]
+    assert error["Code"] == "AccessDeniedException"
+    said = (
+        f"User: {user} is not authorized to perform: kms:GenerateDataKey on resource: {arn(dialect, 'key/' + key_id)}"
+    )
+    assert error["Message"] == said
+
+
 @pytest.mark.parametrize(("number", "fits"), [(0, False), (1, True), (1024, True), (1025, False)])
 def test_limits(client: Any, number: int, fits: bool) -> None:
     from botocore.exceptions import ClientError, ParamValidationError

@@ -7,6 +7,7 @@ import mmap
 import os
 from collections import UserDict
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -310,3 +311,49 @@ def test_what_does_not_open(kms: libkms.Kms) -> None:
         kms.decrypt(key.ciphertext[:2] + b"\2" + key.ciphertext[3:])
     with pytest.raises(libkms.KmsError):
         kms.decrypt(bytes(10_000_000))
+
+
+def test_nothing_of_a_call_is_left_for_the_next(kms: libkms.Kms) -> None:
+    """A request stays filled in between calls: whatever the order, each call does what it says and no more."""
+    contexts: list[dict[str, str] | None] = [
+        None,
+        {"a": "b"},
+        {"clé": "värde" * 300, "b": ""},
+        {},
+        {"a": "b", "c": "d"},
+    ]
+    options: list[dict[str, Any]] = [
+        {},
+        {"number_of_bytes": 48},
+        {"key_spec": libkms.KeySpec.AES_128},
+        {"skip_plaintext": True},
+        {"dry_run": True},
+    ]
+    for first in options:
+        for context in contexts:
+            kms.generate_data_key(KEY, context={"x": "y"}, **first)
+            key = kms.generate_data_key(KEY, context=context)
+            assert len(key.plaintext) == 32
+            assert len(key.ciphertext) == 128
+            assert key.iv == key.ciphertext[68:80]
+            assert kms.decrypt(key.ciphertext, iv=key.iv, context=context).plaintext == key.plaintext
+            if context:
+                with pytest.raises(libkms.InvalidCiphertextError):
+                    kms.decrypt(key.ciphertext)
+            assert kms.decrypt(key.ciphertext, context=context).plaintext == key.plaintext
+
+
+def test_ciphertexts_of_any_length_in_turn(kms: libkms.Kms) -> None:
+    sealed = [kms.encrypt(KEY, bytes(size)).ciphertext for size in (0, 32, 1024, 1025, 32, 65536, 33)]
+    for ciphertext in sealed + sealed[::-1]:
+        for form in (bytes, bytearray, memoryview):
+            assert kms.decrypt(form(ciphertext)).plaintext == bytes(len(ciphertext) - 96)
+
+
+def test_an_argument_that_there_is_not(kms: libkms.Kms) -> None:
+    key = kms.generate_data_key(KEY)
+    with pytest.raises(TypeError, match="unexpected keyword argument"):
+        kms.generate_data_key(KEY, number_of_byte=48)  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match="unexpected keyword argument"):
+        kms.decrypt(key.ciphertext, version_id="1")  # type: ignore[call-overload]
+    assert kms.decrypt(key.ciphertext).plaintext == key.plaintext

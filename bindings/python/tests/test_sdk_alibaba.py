@@ -123,6 +123,17 @@ def test_limits(client: Any) -> None:
     assert refused(client, "GenerateDataKey", key_id=KEY, encryption_context=too_long) == (400, "InvalidParameter")
 
 
+def test_a_denied_principal(client: Any, kms: libkms.Kms, monkeypatch: pytest.MonkeyPatch) -> None:
+    from darabonba.core import DaraCore
+
+    from libkms.adapters.requests import Adapter
+
+    with kms.as_principal("arn:aws:iam::000000000000:user/alice") as alice:
+        monkeypatch.setattr(DaraCore, "get_adapter", lambda *_, **__: Adapter(alice, Dialect.ALIBABA_RPC))
+        assert refused(client, "GenerateDataKey", key_id=KEY) == (403, "Forbidden.NoPermission")
+        assert refused(client, "GenerateDataKey", key_id=KEY, dry_run="true") == (403, "AccessDeniedError")
+
+
 def test_a_dry_run_always_fails(client: Any, kms: libkms.Kms) -> None:
     assert refused(client, "GenerateDataKey", key_id=KEY, dry_run="true") == (400, "DryRunOperationError")
     assert refused(client, "GenerateDataKey", key_id="nowhere", dry_run="true") == (400, "ValidationError")

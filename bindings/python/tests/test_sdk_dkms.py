@@ -124,6 +124,17 @@ def test_errors_are_the_sdk_s_own(client: Any, kms: libkms.Kms) -> None:
     assert refused(client, "Decrypt", **shown, aad=b"right") == (409, "Rejected.PendingDeletion")
 
 
+def test_a_denied_principal(client: Any, kms: libkms.Kms, monkeypatch: pytest.MonkeyPatch) -> None:
+    from Tea.core import TeaCore
+
+    from libkms.adapters.requests import Adapter
+
+    with kms.as_principal("arn:aws:iam::000000000000:user/alice") as alice:
+        monkeypatch.setattr(TeaCore, "get_adapter", lambda *_, **__: Adapter(alice, Dialect.ALIBABA_DKMS))
+        for action in ("GenerateDataKey", "AdvanceGenerateDataKey"):
+            assert refused(client, action, key_id=KEY) == (403, "Forbidden.NoPermission")
+
+
 def test_limits(client: Any) -> None:
     for number in (1, 1024):
         assert len(call(client, "GenerateDataKey", key_id=KEY, number_of_bytes=number).plaintext) == number

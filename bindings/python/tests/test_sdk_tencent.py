@@ -123,6 +123,16 @@ def test_limits(client: Any) -> None:
     assert code(client, "Encrypt", **encrypt(4097)) == "InvalidParameterValue.InvalidPlaintext"
 
 
+def test_a_denied_principal(client: Any, kms: libkms.Kms) -> None:
+    from libkms.adapters.requests import Adapter
+
+    made = call(client, "GenerateDataKey", KeyId=KEY, NumberOfBytes=1)
+    with kms.as_principal("arn:aws:iam::000000000000:user/alice") as alice:
+        client.request.conn._session.mount("https://", Adapter(alice, Dialect.TENCENT_V3))
+        assert code(client, "GenerateDataKey", KeyId=KEY, NumberOfBytes=1) == "UnauthorizedOperation"
+        assert code(client, "Decrypt", CiphertextBlob=made.CiphertextBlob) == "UnauthorizedOperation"
+
+
 def test_v2_by_hand(kms: libkms.Kms) -> None:
     """The SDK of API v2 is gone; its requests are forms."""
     import requests

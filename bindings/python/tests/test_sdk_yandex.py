@@ -168,6 +168,18 @@ def test_calls_in_every_form(channel: Any, stub: Any, pb: Any) -> None:
     assert seen == ["/yandex.cloud.kms.v1.SymmetricCryptoService/GenerateDataKey"] * 2
 
 
+def test_a_denied_principal(pb: Any, kms: libkms.Kms) -> None:
+    from yandex.cloud.kms.v1.symmetric_crypto_service_pb2_grpc import SymmetricCryptoServiceStub
+
+    from libkms.adapters.yandex import channel
+
+    with kms.as_principal("arn:aws:iam::000000000000:user/alice") as alice:
+        stub = SymmetricCryptoServiceStub(channel(alice))
+        error = refused(stub.GenerateDataKey, pb.GenerateDataKeyRequest(key_id=KEY))
+        assert (error.code().name, error.details()) == ("PERMISSION_DENIED", "Permission denied")
+        assert code(stub.Encrypt, pb.SymmetricEncryptRequest(key_id=KEY, plaintext=b"x")) == "PERMISSION_DENIED"
+
+
 def test_other_services_are_not_there(channel: Any) -> None:
     from yandex.cloud.kms.v1.symmetric_key_service_pb2 import GetSymmetricKeyRequest
     from yandex.cloud.kms.v1.symmetric_key_service_pb2_grpc import SymmetricKeyServiceStub

@@ -1,13 +1,15 @@
 //! `kms policy`: who may do what with a key, and why.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use kms::access::{
-    ACTIONS, Account, Action, Circumstances, Effect, MAX_POLICY, Policy, Principal, Question, Rules, Scope,
-    Truth,
+    ACTIONS, Account, Action, Circumstances, Effect, Granted, MAX_POLICY, Policy, Principal, Question, Rules,
+    Scope, Truth,
 };
-use kms::engine::{GrantFilter, GrantTokens, Kms, PolicyRequest, flag};
+use kms::crypto::hex;
+use kms::engine::{GrantFilter, GrantInfo, GrantTokens, Kms, PolicyRequest, flag};
 use kms::error::Error;
 use kms::platform::unix_seconds;
 
@@ -125,8 +127,8 @@ impl Check {
         let kms = session.open(Access::Read)?;
         let key_id = kms.describe_key(&self.key.request(0))?.key_id;
         let account = Account::new(kms.account_id(), kms.region());
-        let rules = rules(&kms, &key_id, &account, draft)?;
         let principal = Principal::named(&account, &self.who)?;
+        let (policy, granted) = rules(&kms, &key_id, &account, principal.name(), draft)?;
         let context: Vec<(&str, &str)> =
             self.context.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         let circumstances = Circumstances {
@@ -137,7 +139,7 @@ impl Check {
             ..Circumstances::NONE
         };
         let question = Question { principal: &principal, action: self.action, circumstances };
-        let (is_allowed, reason) = decide(&rules, &question);
+        let (is_allowed, reason) = decide(&policy, &granted, &question)?;
         let (name, action) = (principal.name(), self.action.name());
         let record = Record(vec![
             ("key_id", Field::text(&key_id)),
@@ -156,30 +158,38 @@ impl Check {
     }
 }
 
-/// What holds for a key, or would with another policy.
-fn rules(kms: &Kms, key_id: &str, account: &Account, draft: Option<String>) -> Result<Rules> {
+/// What holds for a principal and a key, or would with another policy.
+fn rules(
+    kms: &Kms,
+    key_id: &str,
+    account: &Account,
+    who: &str,
+    draft: Option<String>,
+) -> Result<(Policy, Option<Arc<Granted>>)> {
     let request = kms::engine::KeyRequest::of(key_id, 0);
     let policy = draft.map_or_else(|| kms.get_key_policy(&request), Ok)?;
-    let filter = GrantFilter::default();
+    let filter = GrantFilter { grantee: Some(who), ..GrantFilter::default() };
     let grants = all(|marker, capacity| kms.list_grants(&request, &filter, marker, capacity))?;
-    Ok(Rules {
-        policy: Some(Policy::compile(&policy, account, key_id)?),
-        grants: grants.into_iter().map(|info| info.grant).collect(),
-    })
+    let mut granted = Granted::default();
+    for GrantInfo { grant, .. } in grants {
+        let id = hex::decode(&grant.grant_id).ok_or(Error::Internal("a grant without an id"))?;
+        granted.add(id, grant.operations, grant.constraint);
+    }
+    Ok((Policy::compile(&policy, account, key_id)?, Some(Arc::new(granted))))
 }
 
 /// Whether it is allowed, and by what, for people.
-fn decide(rules: &Rules, question: &Question<'_>) -> (bool, String) {
-    let verdict = rules.judge(question);
+fn decide(policy: &Policy, grants: &Option<Arc<Granted>>, question: &Question<'_>) -> Result<(bool, String)> {
+    let verdict = Rules { policy: Some(policy), grants }.judge(question)?;
     let is_allowed = verdict.allowed == Truth::True;
-    let by_policy = rules.policy.as_ref().and_then(|policy| policy.deciding(question));
+    let by_policy = policy.deciding(question);
     let reason = match (by_policy, verdict.grant) {
         (Some((Effect::Deny, number)), _) => format!("statement {number} of the policy denies it"),
         (Some((Effect::Allow, number)), _) => format!("statement {number} of the policy allows it"),
-        (None, Some(grant)) => format!("grant {} allows it", grant.grant_id),
+        (None, Some(grant)) => format!("grant {} allows it", hex::encode(&grant)),
         (None, None) => "neither the policy nor a grant allows it".into(),
     };
-    (is_allowed, reason)
+    Ok((is_allowed, reason))
 }
 
 /// A policy from a file, without the white space after it.

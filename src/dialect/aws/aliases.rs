@@ -94,10 +94,7 @@ impl Call<'_> {
 
 fn check_alias(checks: &mut Checks, alias: &Option<Text<'_>>) {
     checks.required_text("aliasName", alias, ALIAS);
-    if let Some(Text(alias)) = alias {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'/' | b'_' | b'-');
-        checks.pattern("aliasName", alias, "^[a-zA-Z0-9:/_-]+$", alias.bytes().all(allowed));
-    }
+    checks.name("aliasName", alias);
 }
 
 /// Names that no alias can have.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::fault::Fault;
-use super::validation::{Checks, KEY_ID};
+use super::validation::{Checks, KEY_ID, texts};
 use super::{Answer, Call, Outcome, optional_text, text, tokens};
 use crate::capi::constants::{KMS_DRY_RUN, KMS_KEY_SPEC_AES_128, KMS_KEY_SPEC_AES_256, KMS_SKIP_PLAINTEXT};
 use crate::crypto::uuid;
@@ -18,6 +18,7 @@ use crate::error::{Error, Status};
 
 const PLAINTEXT: (usize, usize) = (1, 4096);
 const CIPHERTEXT: (usize, usize) = (1, 6144);
+pub const CUSTOM_KEY_STORE_ID: (usize, usize) = (1, 64);
 const SYMMETRIC: &str = "SYMMETRIC_DEFAULT";
 const ENCRYPTION_ALGORITHMS: &str = "SYMMETRIC_DEFAULT, RSAES_OAEP_SHA_1, RSAES_OAEP_SHA_256, SM2PKE";
 
@@ -57,6 +58,7 @@ struct Decrypt<'a> {
     encryption_algorithm: Option<Text<'a>>,
     recipient: Option<IgnoredAny>,
     dry_run: Option<bool>,
+    dry_run_modifiers: Option<Vec<Text<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -72,13 +74,15 @@ struct ReEncrypt<'a> {
     destination_encryption_algorithm: Option<Text<'a>>,
     grant_tokens: Option<Vec<Text<'a>>>,
     dry_run: Option<bool>,
+    dry_run_modifiers: Option<Vec<Text<'a>>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-struct GenerateRandom {
+struct GenerateRandom<'a> {
     number_of_bytes: Option<i32>,
-    custom_key_store_id: Option<IgnoredAny>,
+    #[serde(borrow)]
+    custom_key_store_id: Option<Text<'a>>,
     recipient: Option<IgnoredAny>,
 }
 
@@ -208,8 +212,10 @@ impl Call<'_> {
         checks.text("keyId", &asked.key_id, KEY_ID);
         checks.one_of("encryptionAlgorithm", &asked.encryption_algorithm, ENCRYPTION_ALGORITHMS, &[]);
         checks.grant_tokens(&asked.grant_tokens);
+        check_modifiers(&mut checks, &asked.dry_run_modifiers);
         checks.finish()?;
         refuse_recipient(&asked.recipient)?;
+        refuse_modifiers(&asked.dry_run_modifiers)?;
         let algorithm = wrong_algorithm([&asked.encryption_algorithm]);
         let request = DecryptRequest {
             ciphertext: asked.ciphertext_blob.as_deref().unwrap_or_default(),
@@ -244,7 +250,9 @@ impl Call<'_> {
         checks.one_of("sourceEncryptionAlgorithm", algorithms[0], ENCRYPTION_ALGORITHMS, &[]);
         checks.one_of("destinationEncryptionAlgorithm", algorithms[1], ENCRYPTION_ALGORITHMS, &[]);
         checks.grant_tokens(&asked.grant_tokens);
+        check_modifiers(&mut checks, &asked.dry_run_modifiers);
         checks.finish()?;
+        refuse_modifiers(&asked.dry_run_modifiers)?;
         let algorithm = wrong_algorithm(algorithms);
         let request = ReEncryptRequest {
             source: DecryptRequest {
@@ -283,9 +291,10 @@ impl Call<'_> {
     }
 
     pub fn generate_random(&self) -> Outcome {
-        let asked: GenerateRandom = self.arguments()?;
+        let asked: GenerateRandom<'_> = self.arguments()?;
         let mut checks = Checks::default();
         checks.range("numberOfBytes", asked.number_of_bytes, 1, 1024);
+        checks.text("customKeyStoreId", &asked.custom_key_store_id, CUSTOM_KEY_STORE_ID);
         checks.finish()?;
         refuse_recipient(&asked.recipient)?;
         if asked.custom_key_store_id.is_some() {
@@ -357,5 +366,18 @@ fn refuse_recipient(recipient: &Option<IgnoredAny>) -> Result<(), Fault> {
     match recipient {
         None => Ok(()),
         Some(_) => Err(Fault::unsupported("Recipient is not supported.".into())),
+    }
+}
+
+fn check_modifiers(checks: &mut Checks, modifiers: &Option<Vec<Text<'_>>>) {
+    let set = "Member must satisfy enum value set: [IGNORE_CIPHERTEXT]";
+    checks.each("dryRunModifiers", &texts(modifiers), set, |modifier| modifier == "IGNORE_CIPHERTEXT");
+}
+
+/// A dry run here verifies the ciphertext: one that shall not is another operation.
+fn refuse_modifiers(modifiers: &Option<Vec<Text<'_>>>) -> Result<(), Fault> {
+    match modifiers.as_deref() {
+        None | Some([]) => Ok(()),
+        Some(_) => Err(Fault::unsupported("DryRunModifiers is not supported.".into())),
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{CONTENT_TYPE, Call};
-use crate::dialect::shared::json;
+use crate::dialect::shared::{json, wording};
 use crate::dialect::{Response, new_request_id};
 use crate::error::{Detail, Error, Status};
 
@@ -66,9 +66,7 @@ impl Fault {
     }
 
     pub fn response(mut self) -> Response {
-        let end =
-            (0..=MAX_MESSAGE.min(self.message.len())).rev().find(|end| self.message.is_char_boundary(*end));
-        self.message.truncate(end.unwrap_or(0));
+        self.message.truncate(self.message.floor_char_boundary(MAX_MESSAGE));
         let request_id = new_request_id();
         let body = json::body(&ErrorBody { code: self.code, message: &self.message });
         Response::http(self.http_status, CONTENT_TYPE, request_id.clone(), body)
@@ -140,7 +138,7 @@ impl Call<'_> {
             }
             Error::DryRunOk => "The request would have succeeded, but the DryRun option is set.".into(),
             _ if code == "KMSInternalException" => "An internal error occurred.".into(),
-            _ => error.to_string(),
+            _ => wording::of(error),
         }
     }
 

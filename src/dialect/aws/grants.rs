@@ -17,7 +17,6 @@ use crate::dialect::shared::json::Object;
 use crate::engine::{CreateGrantRequest, GrantFilter, GrantInfo, GrantReference};
 use crate::error::{Detail, Error};
 
-const PRINCIPAL: (usize, usize) = (1, 256);
 const NAME: (usize, usize) = (1, 256);
 const GRANT_ID: (usize, usize) = (1, 128);
 const GRANT_TOKEN: (usize, usize) = (1, 8192);
@@ -25,6 +24,7 @@ const OPERATIONS: &str = "CreateGrant, Decrypt, DeriveSharedSecret, DescribeKey,
                           GenerateDataKeyPair, GenerateDataKeyPairWithoutPlaintext, \
                           GenerateDataKeyWithoutPlaintext, GenerateMac, GetPublicKey, ReEncryptFrom, ReEncryptTo, \
                           RetireGrant, Sign, Verify, VerifyMac";
+const NEWER_OPERATIONS: [&str; 2] = ["Encapsulate", "Decapsulate"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
@@ -38,6 +38,8 @@ struct CreateGrant<'a> {
     grant_tokens: Option<Vec<Text<'a>>>,
     name: Option<Text<'a>>,
     dry_run: Option<bool>,
+    grantee_service_principal: Option<Text<'a>>,
+    retiring_service_principal: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -55,6 +57,7 @@ struct ListGrants<'a> {
     key_id: Option<Text<'a>>,
     grant_id: Option<Text<'a>>,
     grantee_principal: Option<Text<'a>>,
+    grantee_service_principal: Option<Text<'a>>,
     limit: Option<i32>,
     marker: Option<Text<'a>>,
 }
@@ -64,6 +67,7 @@ struct ListGrants<'a> {
 struct ListRetirableGrants<'a> {
     #[serde(borrow)]
     retiring_principal: Option<Text<'a>>,
+    retiring_service_principal: Option<Text<'a>>,
     limit: Option<i32>,
     marker: Option<Text<'a>>,
 }
@@ -122,18 +126,22 @@ impl Call<'_> {
         let asked: CreateGrant<'_> = self.arguments()?;
         let mut checks = Checks::default();
         checks.key_id(&asked.key_id);
-        checks.required_text("granteePrincipal", &asked.grantee_principal, PRINCIPAL);
-        checks.text("retiringPrincipal", &asked.retiring_principal, PRINCIPAL);
+        if asked.grantee_service_principal.is_none() {
+            checks.required("granteePrincipal", &asked.grantee_principal);
+        }
+        checks.principal("granteePrincipal", &asked.grantee_principal);
+        checks.principal("retiringPrincipal", &asked.retiring_principal);
         checks.required("operations", &asked.operations);
         let set = format!("Member must satisfy enum value set: [{OPERATIONS}]");
-        let is_known = |operation: &str| OPERATIONS.split(", ").any(|known| known == operation);
+        let is_known = |operation: &str| {
+            OPERATIONS.split(", ").any(|known| known == operation) || NEWER_OPERATIONS.contains(&operation)
+        };
         checks.each("operations", &texts(&asked.operations), &set, is_known);
         checks.text("name", &asked.name, NAME);
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'/' | b'_' | b'-');
-        let name = text(&asked.name);
-        checks.pattern("name", name, "^[a-zA-Z0-9:/_-]+$", name.bytes().all(allowed));
+        checks.name("name", &asked.name);
         checks.grant_tokens(&asked.grant_tokens);
         checks.finish()?;
+        refuse_services([&asked.grantee_service_principal, &asked.retiring_service_principal])?;
         let (constraint, context) = self.constraint(&asked.constraints)?;
         let request = CreateGrantRequest {
             key_id: text(&asked.key_id),
@@ -174,9 +182,10 @@ impl Call<'_> {
         let mut checks = Checks::default();
         checks.key_id(&asked.key_id);
         checks.text("grantId", &asked.grant_id, GRANT_ID);
-        checks.text("granteePrincipal", &asked.grantee_principal, PRINCIPAL);
+        checks.principal("granteePrincipal", &asked.grantee_principal);
         checks.page(asked.limit, 100, &asked.marker);
         checks.finish()?;
+        refuse_services([&asked.grantee_service_principal])?;
         let filter = GrantFilter {
             grant_id: optional_text(&asked.grant_id),
             grantee: optional_text(&asked.grantee_principal),
@@ -189,9 +198,13 @@ impl Call<'_> {
     pub fn list_retirable_grants(&self) -> Outcome {
         let asked: ListRetirableGrants<'_> = self.arguments()?;
         let mut checks = Checks::default();
-        checks.required_text("retiringPrincipal", &asked.retiring_principal, PRINCIPAL);
+        if asked.retiring_service_principal.is_none() {
+            checks.required("retiringPrincipal", &asked.retiring_principal);
+        }
+        checks.principal("retiringPrincipal", &asked.retiring_principal);
         checks.page(asked.limit, 100, &asked.marker);
         checks.finish()?;
+        refuse_services([&asked.retiring_service_principal])?;
         let limit = limit(asked.limit, 50);
         let retiring = text(&asked.retiring_principal);
         let page = self.kms.list_retirable_grants(retiring, text(&asked.marker), limit, 0);
@@ -268,6 +281,9 @@ impl Call<'_> {
 
 /// The engine's bits. A data key without its plaintext is the same operation; those of other kinds of keys are none.
 fn operations(names: &Option<Vec<Text<'_>>>) -> Result<u32, Fault> {
+    if names.as_ref().is_none_or(Vec::is_empty) {
+        return Err(Fault::validation("A grant must have at least one operation."));
+    }
     let mut bits = 0;
     for Text(name) in names.iter().flatten() {
         let name = if name == "GenerateDataKeyWithoutPlaintext" { "GenerateDataKey" } else { &**name };
@@ -279,6 +295,14 @@ fn operations(names: &Option<Vec<Text<'_>>>) -> Result<u32, Fault> {
         bits |= operation.bits();
     }
     Ok(bits)
+}
+
+/// Grants to the vendor's own services, of which there are none here.
+fn refuse_services<const N: usize>(principals: [&Option<Text<'_>>; N]) -> Result<(), Fault> {
+    match principals.into_iter().flatten().next() {
+        None => Ok(()),
+        Some(_) => Err(Fault::unsupported("Service principals are not supported.".into())),
+    }
 }
 
 fn check_grant_id(grant_id: &str) -> Result<(), Fault> {

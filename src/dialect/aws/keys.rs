@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::data::CUSTOM_KEY_STORE_ID;
 use super::fault::Fault;
 use super::lists::limit;
-use super::policies::{POLICY, bypass_flag};
+use super::policies::{bypass_flag, check_policy};
 use super::tags::{self, Tag};
-use super::validation::Checks;
+use super::validation::{Checks, texts};
 use super::{Answer, Call, Outcome, on_key, optional_text, text, tokens};
 use crate::capi::constants::{KMS_ORIGIN_EXTERNAL, KMS_ORIGIN_KMS};
 use crate::dialect::shared::context::Text;
@@ -17,10 +18,20 @@ use crate::store::record::{KeyState, Origin};
 
 const DESCRIPTION: (usize, usize) = (0, 8192);
 const DEFAULT_WINDOW: i32 = 30;
+const XKS_KEY_ID: (usize, usize) = (1, 128);
 const SYMMETRIC: &str = "SYMMETRIC_DEFAULT";
 const KEY_SPECS: &str = "RSA_2048, ECC_NIST_P384, ECC_NIST_P256, ECC_NIST_P521, HMAC_384, RSA_3072, ECC_SECG_P256K1, \
                          RSA_4096, SYMMETRIC_DEFAULT, HMAC_256, HMAC_224, HMAC_512";
-const NEWER_KEY_SPECS: [&str; 5] = ["SM2", "ML_DSA_44", "ML_DSA_65", "ML_DSA_87", "ECC_NIST_EDWARDS25519"];
+const NEWER_KEY_SPECS: [&str; 8] = [
+    "SM2",
+    "ML_DSA_44",
+    "ML_DSA_65",
+    "ML_DSA_87",
+    "ECC_NIST_EDWARDS25519",
+    "ML_KEM_512",
+    "ML_KEM_768",
+    "ML_KEM_1024",
+];
 const KEY_USAGES: &str = "ENCRYPT_DECRYPT, SIGN_VERIFY, GENERATE_VERIFY_MAC";
 
 #[derive(Deserialize)]
@@ -78,6 +89,7 @@ struct ListKeys<'a> {
     limit: Option<i32>,
     #[serde(borrow)]
     marker: Option<Text<'a>>,
+    resource_owners: Option<Vec<Text<'a>>>,
 }
 
 #[derive(Serialize)]
@@ -139,11 +151,18 @@ impl Call<'_> {
         let asked: CreateKey<'_> = self.arguments()?;
         let mut checks = Checks::default();
         checks.text("description", &asked.description, DESCRIPTION);
-        checks.one_of("keyUsage", &asked.key_usage, KEY_USAGES, &["KEY_AGREEMENT"]);
+        checks.one_of(
+            "keyUsage",
+            &asked.key_usage,
+            KEY_USAGES,
+            &["KEY_AGREEMENT", "ENCAPSULATE_DECAPSULATE"],
+        );
         checks.one_of("keySpec", &asked.key_spec, KEY_SPECS, &NEWER_KEY_SPECS);
         checks.one_of("customerMasterKeySpec", &asked.customer_master_key_spec, KEY_SPECS, &["SM2"]);
         checks.one_of("origin", &asked.origin, "AWS_KMS, EXTERNAL, AWS_CLOUDHSM, EXTERNAL_KEY_STORE", &[]);
-        checks.text("policy", &asked.policy, POLICY);
+        check_policy(&mut checks, &asked.policy);
+        checks.text("customKeyStoreId", &asked.custom_key_store_id, CUSTOM_KEY_STORE_ID);
+        checks.text("xksKeyId", &asked.xks_key_id, XKS_KEY_ID);
         tags::check(&mut checks, &asked.tags);
         checks.finish()?;
         refuse_other_kinds(&asked)?;
@@ -211,7 +230,20 @@ impl Call<'_> {
         let asked: ListKeys<'_> = self.arguments()?;
         let mut checks = Checks::default();
         checks.page(asked.limit, 1000, &asked.marker);
+        let (owners, set) = (texts(&asked.resource_owners), "SELF, OTHER_ACCOUNTS_VIA_RAM");
+        if asked.resource_owners.is_some() {
+            checks.size("resourceOwners", &owners, (1, 2));
+        }
+        checks.each(
+            "resourceOwners",
+            &owners,
+            &format!("Member must satisfy enum value set: [{set}]"),
+            |owner| set.split(", ").any(|known| known == owner),
+        );
         checks.finish()?;
+        if owners.contains(&"OTHER_ACCOUNTS_VIA_RAM") {
+            return Err(Fault::unsupported("ResourceOwners OTHER_ACCOUNTS_VIA_RAM is not supported.".into()));
+        }
         let page = self.kms.list_keys(text(&asked.marker), limit(asked.limit, 100), 0);
         self.page("Keys", page, &asked.marker, |key| ListedKey {
             key_arn: self.key_arn(&key.key_id),

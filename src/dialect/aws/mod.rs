@@ -125,7 +125,10 @@ impl<'a> Call<'a> {
             | "DescribeCustomKeyStores"
             | "UpdateCustomKeyStore"
             | "ConnectCustomKeyStore"
-            | "DisconnectCustomKeyStore" => Err(Fault::unsupported(format!("{operation} is not supported."))),
+            | "DisconnectCustomKeyStore"
+            | "Encapsulate"
+            | "Decapsulate"
+            | "GetKeyLastUsage" => Err(Fault::unsupported(format!("{operation} is not supported."))),
             _ => Err(Fault::unknown_operation()),
         }
     }

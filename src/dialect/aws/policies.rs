@@ -7,10 +7,11 @@ use super::validation::Checks;
 use super::{Answer, Call, Outcome, on_key, optional_text, text};
 use crate::capi::constants::KMS_BYPASS_POLICY_LOCKOUT_CHECK;
 use crate::dialect::shared::context::Text;
+use crate::dialect::shared::wording;
 use crate::engine::{GrantTokens, PolicyRequest};
 use crate::error::{Detail, Error};
 
-pub const POLICY: (usize, usize) = (1, 131_072);
+const POLICY: (usize, usize) = (1, 131_072);
 const POLICY_NAME: (usize, usize) = (1, 128);
 const THE_NAME: &str = "default";
 
@@ -60,8 +61,9 @@ impl Call<'_> {
         let asked: PutKeyPolicy<'_> = self.arguments()?;
         let mut checks = Checks::default();
         checks.key_id(&asked.key_id);
-        checks.text("policyName", &asked.policy_name, POLICY_NAME);
-        checks.required_text("policy", &asked.policy, POLICY);
+        check_name(&mut checks, &asked.policy_name);
+        checks.required("policy", &asked.policy);
+        check_policy(&mut checks, &asked.policy);
         checks.finish()?;
         refuse_other_names(&asked.policy_name)?;
         let request = PolicyRequest {
@@ -78,7 +80,7 @@ impl Call<'_> {
         let asked: GetKeyPolicy<'_> = self.arguments()?;
         let mut checks = Checks::default();
         checks.key_id(&asked.key_id);
-        checks.text("policyName", &asked.policy_name, POLICY_NAME);
+        check_name(&mut checks, &asked.policy_name);
         checks.finish()?;
         refuse_other_names(&asked.policy_name)?;
         let policy = self.kms.get_key_policy(&on_key(&asked.key_id)).map_err(|error| self.fault(error))?;
@@ -106,13 +108,24 @@ impl Call<'_> {
                 let text = if message.contains("KMS_BYPASS_POLICY_LOCKOUT_CHECK") {
                     "The new key policy will not allow you to update the key policy in the future."
                 } else {
-                    message
+                    &wording::of(&error)
                 };
                 Fault::new("MalformedPolicyDocumentException", text, error.clone())
             }
             _ => self.tag_fault(error),
         }
     }
+}
+
+pub fn check_policy(checks: &mut Checks, policy: &Option<Text<'_>>) {
+    checks.text("policy", policy, POLICY);
+    let allowed = |c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{ff}');
+    checks.pattern("policy", policy, "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+", allowed);
+}
+
+fn check_name(checks: &mut Checks, name: &Option<Text<'_>>) {
+    checks.text("policyName", name, POLICY_NAME);
+    checks.pattern("policyName", name, "[\\w]+", |c| c.is_ascii_alphanumeric() || c == '_');
 }
 
 /// Of the check whether a policy locks everybody out.

@@ -8,7 +8,7 @@ use super::validation::Checks;
 use super::{Answer, Call, Outcome, on_key, text};
 use crate::dialect::shared::context::Text;
 use crate::engine::{KeyInfo, KeyRequest, RotationRequest};
-use crate::error::{Error, Status};
+use crate::error::{Detail, Error, Status};
 
 const SECONDS_PER_DAY: u32 = 86_400;
 const DEFAULT_PERIOD: i32 = 365;
@@ -108,9 +108,10 @@ impl Call<'_> {
         Answer::json(&Rotated { key_id: self.key_arn(&version.key_id) })
     }
 
-    /// A key cannot rotate because of where its material comes from.
+    /// A key cannot rotate because of where its material comes from, whether or not it has come already.
     fn rotation_fault(&self, error: Error, key_id: &str) -> Fault {
-        if error.status() != Status::InvalidKeyUsage {
+        let awaits_material = matches!(error.detail(), Detail::PendingImport | Detail::MaterialExpired);
+        if error.status() != Status::InvalidKeyUsage && !awaits_material {
             return self.fault(error);
         }
         match self.kms.describe_key(&KeyRequest::of(key_id, 0)) {

@@ -6,7 +6,11 @@ use crate::dialect::shared::context::Text;
 pub const KEY_ID: (usize, usize) = (1, 2048);
 const GRANT_TOKEN: (usize, usize) = (1, 8192);
 const MAX_GRANT_TOKENS: usize = 10;
+const PRINCIPAL: (usize, usize) = (1, 256);
 const MARKER: (usize, usize) = (1, 1024);
+/// Characters of a value that are quoted: a KeyId that is too long by one in full, and of what is longer so much that the
+/// constraint after it is told too.
+const MAX_QUOTED: usize = 2_100;
 
 /// What is wrong with the members of a request so far.
 #[derive(Default)]
@@ -25,7 +29,11 @@ impl Checks {
 
     /// `value` is quoted, or empty where it is a secret.
     fn fail(&mut self, member: &str, value: &str, constraint: &str) {
-        let value = if value.is_empty() { String::new() } else { format!("{value} ") };
+        let value = match value.char_indices().nth(MAX_QUOTED) {
+            _ if value.is_empty() => String::new(),
+            None => format!("{value} "),
+            Some(_) => format!("{}...' ", value.chars().take(MAX_QUOTED).collect::<String>()),
+        };
         self.0.push(format!(
             "Value {value}at '{member}' failed to satisfy constraint: Member must {constraint}"
         ));
@@ -92,20 +100,45 @@ impl Checks {
         }
     }
 
-    pub fn pattern(&mut self, member: &str, value: &str, pattern: &str, matches: bool) {
-        if !matches {
-            self.fail(
-                member,
-                &format!("'{value}'"),
-                &format!("satisfy regular expression pattern: {pattern}"),
-            );
+    /// A text, every character of which `allowed` must know; `pattern` is how the service says so.
+    pub fn pattern(
+        &mut self,
+        member: &str,
+        value: &Option<Text<'_>>,
+        pattern: &str,
+        allowed: impl Fn(char) -> bool,
+    ) {
+        if let Some(Text(value)) = value
+            && !value.chars().all(allowed)
+        {
+            let constraint = format!("satisfy regular expression pattern: {pattern}");
+            self.fail(member, &format!("'{value}'"), &constraint);
         }
+    }
+
+    /// The name of an alias or of a grant.
+    pub fn name(&mut self, member: &str, value: &Option<Text<'_>>) {
+        self.pattern(member, value, "^[a-zA-Z0-9:/_-]+$", |c| {
+            c.is_ascii_alphanumeric() || matches!(c, ':' | '/' | '_' | '-')
+        });
+    }
+
+    pub fn principal(&mut self, member: &str, value: &Option<Text<'_>>) {
+        self.text(member, value, PRINCIPAL);
+        self.pattern(member, value, "^[\\w+=,.@:/-]+$", |c| {
+            c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '=' | ',' | '.' | '@' | ':' | '/' | '-')
+        });
+    }
+
+    /// The number of items of a list.
+    pub fn size(&mut self, member: &str, all: &[&str], limits: (usize, usize)) {
+        self.length(member, &format!("'[{}]'", all.join(", ")), all.len(), limits);
     }
 
     pub fn grant_tokens(&mut self, tokens: &Option<Vec<Text<'_>>>) {
         let Some(tokens) = tokens else { return };
         let all: Vec<&str> = tokens.iter().map(|token| &*token.0).collect();
-        self.length("grantTokens", &format!("'[{}]'", all.join(", ")), all.len(), (0, MAX_GRANT_TOKENS));
+        self.size("grantTokens", &all, (0, MAX_GRANT_TOKENS));
         self.each("grantTokens", &all, &length_text(GRANT_TOKEN), |token| has_length(token, GRANT_TOKEN));
     }
 

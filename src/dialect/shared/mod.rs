@@ -1,5 +1,5 @@
 //! What is the same for more than one vendor: base64, encryption contexts in JSON, JSON bodies, named parameters,
-//! protocol buffers, and memory for the engine's answers.
+//! protocol buffers, memory for the engine's answers, and messages.
 
 pub mod base64;
 pub mod bytes;
@@ -8,3 +8,4 @@ pub mod json;
 pub mod output;
 pub mod params;
 pub mod protobuf;
+pub mod wording;

@@ -4,7 +4,8 @@
 use std::fmt;
 
 use percent_encoding::percent_decode;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::context::ContextMap;
@@ -74,7 +75,7 @@ impl Params {
     }
 
     /// Every parameter must be one of these.
-    pub fn refuse_unknown(&self, known: [&[&str]; 2]) -> Result<()> {
+    pub fn refuse_unknown(&self, known: &[&[&str]]) -> Result<()> {
         let is_known = |name: &str| known.iter().any(|names| names.contains(&name));
         if self.0.iter().all(|(name, _)| is_known(name)) {
             return Ok(());
@@ -82,8 +83,13 @@ impl Params {
         Err(Error::argument("a parameter is not one of this action"))
     }
 
+    /// Whether it says anything.
     pub fn has(&self, name: &str) -> bool {
-        self.get(name).is_some()
+        match self.get(name) {
+            None | Some(Value::Null) => false,
+            Some(Value::Form(text) | Value::Text(text)) => !text.is_empty(),
+            Some(Value::Number(_) | Value::Other) => true,
+        }
     }
 
     pub fn text(&self, name: &str) -> Result<Option<&str>> {
@@ -184,50 +190,14 @@ impl<'de> Visitor<'de> for MembersVisitor {
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
-    }
-}
-
-struct ValueVisitor;
-
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::Text(Zeroizing::new(text.into())))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
-        Ok(Value::Number(number))
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Value, S::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Value::Other)
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Value, M::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Value::Other)
+        let raw = <&RawValue>::deserialize(deserializer)?.get();
+        if raw.starts_with('"') {
+            let text = json::unquote(raw).ok_or_else(|| D::Error::custom("is not a text"))?;
+            return Ok(Value::Text(text));
+        }
+        Ok(match raw {
+            "null" => Value::Null,
+            _ => raw.parse().map_or(Value::Other, Value::Number),
+        })
     }
 }

@@ -12,6 +12,7 @@ use message::{
 use prost::Message;
 
 use super::shared::output::Outputs;
+use super::shared::wording;
 use crate::crypto::aad::Aad;
 use crate::crypto::uuid;
 use crate::engine::{
@@ -228,7 +229,7 @@ pub fn code(error: &Error) -> i32 {
 }
 
 /// What the service says. Of what is broken inside it tells nothing.
-pub fn wording(error: &Error) -> String {
+pub fn said(error: &Error) -> String {
     match (error, error.status()) {
         // A name may have control characters, which no message of kms_exchange has.
         (Error::NotFound { what: Detail::Version, name }, _) => {
@@ -239,7 +240,7 @@ pub fn wording(error: &Error) -> String {
         (_, Status::DependencyTimeout) => "Deadline exceeded".into(),
         (_, Status::KeyUnavailable | Status::StoreError) => "Service unavailable".into(),
         _ if code(error) == 13 => "Internal error".into(),
-        _ => error.to_string(),
+        _ => wording::of(error),
     }
 }
 
@@ -247,5 +248,5 @@ pub fn wording(error: &Error) -> String {
 pub fn rpc_status(error: &Error, request_id: &str) -> RpcStatus {
     let info = RequestInfo { request_id: request_id.into(), serving_data: String::new() };
     let details = vec![Any { type_url: REQUEST_INFO.into(), value: info.encode_to_vec() }];
-    RpcStatus { code: code(error), message: wording(error), details }
+    RpcStatus { code: code(error), message: said(error), details }
 }

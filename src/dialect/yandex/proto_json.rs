@@ -1,7 +1,6 @@
 //! proto3's JSON form, field by field: null is the default, bytes are base64 of either alphabet, an enum is its name or
 //! its number. What proto3 leaves to the parser (quoted booleans, unknown names) is refused.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
@@ -10,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::MAX_AAD;
 use crate::dialect::shared::base64;
+use crate::dialect::shared::json::Secret;
 
 const KEY_SPECS: [&str; 6] =
     ["SYMMETRIC_ALGORITHM_UNSPECIFIED", "AES_128", "AES_192", "AES_256", "AES_256_HSM", "GOST_R_3412_2015_K"];
@@ -23,30 +23,26 @@ where
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// Base64 text, borrowed from the request where it has no escapes.
-#[derive(serde::Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
 pub fn plaintext<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Zeroizing<Vec<u8>>, D::Error> {
-    let text: Option<Text<'de>> = Option::deserialize(deserializer)?;
-    text.map_or(Ok(Zeroizing::default()), decode)
+    let text: Option<Secret> = Option::deserialize(deserializer)?;
+    text.map_or(Ok(Zeroizing::default()), |Secret(text)| decode(&text))
 }
 
 pub fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
     plaintext(deserializer).map(|mut bytes| std::mem::take(&mut *bytes))
 }
 
-/// The published limit is on the text.
+/// The published limit is on the text; what is longer is given as more than any message may have, whose check names it.
 pub fn aad<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    match Option::<Text<'de>>::deserialize(deserializer)? {
-        Some(text) if text.0.len() > MAX_AAD => Err(D::Error::custom("the AAD is too long")),
-        Some(text) => decode(text).map(|mut bytes| std::mem::take(&mut *bytes)),
+    match Option::<Secret>::deserialize(deserializer)? {
+        Some(Secret(text)) if text.len() > MAX_AAD => Ok(vec![0; MAX_AAD + 1]),
+        Some(Secret(text)) => decode(&text).map(|mut bytes| std::mem::take(&mut *bytes)),
         None => Ok(Vec::new()),
     }
 }
 
-fn decode<E: Error>(text: Text<'_>) -> Result<Zeroizing<Vec<u8>>, E> {
-    base64::decode_any(&text.0).ok_or_else(|| E::custom("is not base64"))
+fn decode<E: Error>(text: &str) -> Result<Zeroizing<Vec<u8>>, E> {
+    base64::decode_any(text).ok_or_else(|| E::custom("is not base64"))
 }
 
 pub fn bytes_out<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {

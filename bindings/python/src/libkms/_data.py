@@ -6,9 +6,8 @@ reuse a Frame, and set in its request only what differs from the call before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from ctypes import POINTER, Structure, addressof, c_char, c_size_t, sizeof
-from struct import Struct
+from collections.abc import Sequence
+from ctypes import POINTER, Structure, c_size_t, sizeof
 from typing import Any, Literal, overload
 
 from ._arguments import (
@@ -21,15 +20,27 @@ from ._arguments import (
     key_spec_number,
     lend,
     lend_optional,
+    lend_out,
+    new_column,
     optional_text,
     set_grant_tokens,
+    takes_options_of,
     text,
     uint32,
 )
 from ._enums import KeySpec
 from ._errors import failure
 from ._ffi import lib
-from ._handle import DRY_RUN_OK, INFO_SIZE, Frame, Handle
+from ._handle import (
+    CIPHERTEXT_CAPACITY,
+    DRY_RUN_OK,
+    Frame,
+    Handle,
+    PreparedDataKey,
+    PreparedDecrypt,
+    split_info,
+    splits,
+)
 from ._results import DataKey, DataKeys, Decrypted, Encrypted, ReEncrypted
 from ._secret import SecretBytes
 from ._structs import (
@@ -43,7 +54,6 @@ from ._structs import (
     KMS_MAX_PAYLOAD_SIZE,
     KMS_MAX_RANDOM_SIZE,
     KMS_SKIP_PLAINTEXT,
-    kms_buffer_t,
     kms_column_t,
     kms_context_entry_t,
     kms_data_key_info_t,
@@ -54,34 +64,7 @@ from ._structs import (
     sized,
 )
 
-#: The default of every grant_tokens. Compared by identity, so that a wrong type is not taken for "none".
-_NO_TOKENS: Sequence[str] = ()
-
 _SPEC_BYTES = {0: 32, KeySpec.AES_128: 16, KeySpec.AES_192: 24, KeySpec.AES_256: 32, KeySpec.AES_256_HSM: 32}
-
-
-class _Splitters(dict[int, Callable[[Any], tuple[bytes, bytes, bytes]]]):
-    """By the size of the ciphertext, what cuts Frame.out into info, IV and ciphertext."""
-
-    def __missing__(self, ciphertext_size: int) -> Callable[[Any], tuple[bytes, bytes, bytes]]:
-        self[ciphertext_size] = split = Struct(f"{INFO_SIZE}s{KMS_IV_SIZE}s{ciphertext_size}s").unpack_from
-        return split
-
-
-_split = _Splitters()
-
-
-def _lend_out(memory: bytearray) -> tuple[kms_buffer_t, object]:
-    """A buffer for the library to write `memory` through, and what must be dropped to have it resizable again."""
-    if not memory:
-        return kms_buffer_t(None, 0, 0), None
-    first = c_char.from_buffer(memory)
-    return kms_buffer_t(addressof(first), len(memory), 0), first
-
-
-def _lend_column(memory: bytearray) -> tuple[kms_column_t, object]:
-    buffer, lent = _lend_out(memory)
-    return kms_column_t(buffer.data, buffer.capacity, 0, 0), lent
 
 
 class _ContextMembers(Structure):
@@ -137,19 +120,14 @@ class DataOperations:
         initial_version: bool = False,
         dry_run: bool,
     ) -> DataKey | None: ...
+    @takes_options_of(PreparedDataKey.set_options)
     def generate_data_key(
         self,
         key_id: str,
         *,
-        key_spec: KeySpec | int | None = None,
-        number_of_bytes: int | None = None,
         aad: Buffer | None = None,
         context: Context | None = None,
-        version_id: str | None = None,
-        skip_plaintext: bool = False,
-        grant_tokens: Sequence[str] = (),
-        initial_version: bool = False,
-        dry_run: bool = False,
+        **options: Any,
     ) -> DataKey | None:
         """Generates a data key under the KMS key that `key_id` names by its id, "alias/NAME", or an ARN of either.
 
@@ -164,7 +142,6 @@ class DataOperations:
             frame = handle.borrow()
         request = frame.data_key_request
         lent = None
-        special = False
         try:
             if key_id is not request.key_id:
                 request.set_key_id(key_id)
@@ -172,41 +149,32 @@ class DataOperations:
                 request.set_context(context)
             if aad is not request.aad:
                 lent = request.set_aad(aad)
-            if number_of_bytes is not request.number_of_bytes or key_spec is not request.key_spec:
-                request.set_size(key_spec, number_of_bytes)
-            if version_id is not request.version_id:
-                request.set_version_id(version_id)
-            if (
-                skip_plaintext is not False
-                or initial_version is not False
-                or dry_run is not False
-                or grant_tokens is not _NO_TOKENS
-            ):
-                special = True
-                flags = (
-                    flag("skip_plaintext", skip_plaintext, KMS_SKIP_PLAINTEXT)
-                    | flag("initial_version", initial_version, KMS_INITIAL_VERSION)
-                    | flag("dry_run", dry_run, KMS_DRY_RUN)
-                )
-                request.set_flags(flags, grant_tokens)
-            status = frame.generate_data_key()
+            # The other arguments are seldom given: in one dictionary, they cost a call without them nothing.
+            if options:
+                request.set_options(**options)
+            status = frame.generate_data_key(*frame.generate_arguments)
             if status:
                 if status == DRY_RUN_OK:
                     return None
                 raise failure(frame.error)
-            size = frame.plaintext.len
+            size, ciphertext_size, info, ciphertext = frame.split(frame.out)
+            if len(ciphertext) != ciphertext_size:
+                frame.split = splits[ciphertext_size]
+                size, _, info, ciphertext = frame.split(frame.out)
             view, zeros = frame.views[size]
-            info, iv, ciphertext = _split[frame.ciphertext.len](frame.out)
-            key = DataKey(SecretBytes(view), ciphertext, iv, info)
-            view[:] = zeros
+            key = DataKey()
+            key._secret = SecretBytes(view)
+            frame.plaintext_memory.raw = zeros
+            key._info = info
+            key.ciphertext = ciphertext
             return key
         except BaseException:
             frame.wipe()
             raise
         finally:
             del lent
-            if special:
-                request.set_flags(0, ())
+            if options:
+                request.set_options()
             # give_back(), inline: a call of a Python function is a tenth of this one
             handle.idle.append(frame)
             if handle.closed:
@@ -277,21 +245,21 @@ class DataOperations:
         # What the library will refuse gets no memory: its own message is the better one.
         items = number if number <= KMS_MAX_DATA_KEYS and size <= KMS_MAX_DATA_KEY_SIZE and not dry_run else 0
         plaintexts = SecretBytes(0 if skip_plaintext else items * size)
-        ciphertexts = bytearray(items * (size + KMS_CIPHERTEXT_OVERHEAD))
-        ivs = bytearray(items * KMS_IV_SIZE)
-        columns = [_lend_column(memory) for memory in (plaintexts, ciphertexts, ivs)]
+        ciphertexts, ciphertexts_column = new_column(items * (size + KMS_CIPHERTEXT_OVERHEAD))
+        ivs, ivs_column = new_column(items * KMS_IV_SIZE)
+        plaintexts_buffer, lent_out = lend_out(plaintexts)
         info = sized(kms_data_key_info_t)
         done = self._handle.call(
             lib.kms_generate_data_keys,
             request,
             number,
-            None if skip_plaintext else columns[0][0],
-            columns[1][0],
-            columns[2][0],
+            None if skip_plaintext else kms_column_t(plaintexts_buffer.data, len(plaintexts), 0, 0),
+            ciphertexts_column,
+            ivs_column,
             info,
         )
-        del lent, columns
-        return DataKeys(number, plaintexts, bytes(ciphertexts), bytes(ivs), bytes(info)) if done else None
+        del lent, lent_out
+        return DataKeys(number, plaintexts, ciphertexts, ivs, bytes(info)) if done else None
 
     @overload
     def encrypt(
@@ -340,7 +308,7 @@ class DataOperations:
         _set_version(request, version_id, grant_tokens, flags)
         ciphertext = bytearray(lib.kms_ciphertext_size(request.plaintext.len))
         iv = bytearray(KMS_IV_SIZE)
-        (ciphertext_buffer, ciphertext_lent), (iv_buffer, iv_lent) = _lend_out(ciphertext), _lend_out(iv)
+        (ciphertext_buffer, ciphertext_lent), (iv_buffer, iv_lent) = lend_out(ciphertext), lend_out(iv)
         info = sized(kms_data_key_info_t)
         done = self._handle.call(lib.kms_encrypt, request, ciphertext_buffer, iv_buffer, info)
         del lent, ciphertext_lent, iv_lent
@@ -370,16 +338,15 @@ class DataOperations:
         grant_tokens: Sequence[str] = (),
         dry_run: bool,
     ) -> Decrypted | None: ...
+    @takes_options_of(PreparedDecrypt.set_options)
     def decrypt(
         self,
         ciphertext: Buffer,
         *,
         key_id: str | None = None,
-        iv: Buffer | None = None,
         aad: Buffer | None = None,
         context: Context | None = None,
-        grant_tokens: Sequence[str] = (),
-        dry_run: bool = False,
+        **options: Any,
     ) -> Decrypted | None:
         """Opens a ciphertext: gives back the data key or payload.
 
@@ -387,61 +354,67 @@ class DataOperations:
         InvalidCiphertextError. With `key_id`, a ciphertext of another key is an IncorrectKeyError.
         """
         handle = self._handle
-        frame = handle.borrow()
+        try:
+            frame = handle.idle.pop()
+        except IndexError:
+            frame = handle.borrow()
         request = frame.ciphertext_request
         lent: object = None
-        special = False
         try:
             if key_id is not request.key_id:
                 request.set_key_id(key_id)
             if context is not request.context and context != request.context:
                 request.set_context(context)
-            if type(ciphertext) is bytes:
-                request.ciphertext.data = ciphertext
-                size = request.ciphertext.len = len(ciphertext)
+            if type(ciphertext) is bytes and len(ciphertext) <= CIPHERTEXT_CAPACITY:
+                request.memory.raw = ciphertext
+                size = len(ciphertext)
+                if size != request.size:
+                    request.set_size(size)
             else:
-                lent = lend(request.ciphertext, "ciphertext", ciphertext)
-                size = request.ciphertext.len
-            size -= KMS_CIPHERTEXT_OVERHEAD
+                size, lent = request.lend_ciphertext(ciphertext)
             if aad is not request.aad:
                 lent = lent, request.set_aad(aad)
-            if iv is not None or dry_run is not False or grant_tokens is not _NO_TOKENS:
-                special = True
-                lent = lent, lend_optional(request.iv, "iv", iv)
-                request.set_flags(flag("dry_run", dry_run, KMS_DRY_RUN), grant_tokens)
-            if size > KMS_MAX_DATA_KEY_SIZE:
-                return self._decrypt_payload(frame, min(size, KMS_MAX_PAYLOAD_SIZE))
-            status = frame.decrypt()
+            if options:
+                lent = lent, request.set_options(**options)
+            if size > CIPHERTEXT_CAPACITY:
+                return self._decrypt_payload(frame, min(size - KMS_CIPHERTEXT_OVERHEAD, KMS_MAX_PAYLOAD_SIZE))
+            status = frame.decrypt(*frame.decrypt_arguments)
             if status:
                 if status == DRY_RUN_OK:
                     return None
                 raise failure(frame.error)
-            size = frame.plaintext.len
+            size, info = split_info(frame.out)
             view, zeros = frame.views[size]
-            decrypted = Decrypted(SecretBytes(view), bytes(frame.info))
-            view[:] = zeros
+            decrypted = Decrypted()
+            decrypted._secret = SecretBytes(view)
+            frame.plaintext_memory.raw = zeros
+            decrypted._info = info
             return decrypted
         except BaseException:
             frame.wipe()
             raise
         finally:
             del lent
-            if special:
-                lend(request.iv, "iv", b"")
-                request.set_flags(0, ())
-            handle.give_back(frame)
+            if options:
+                request.set_options()
+            handle.idle.append(frame)
+            if handle.closed:
+                handle.close()
 
     def _decrypt_payload(self, frame: Frame, size: int) -> Decrypted | None:
         """decrypt() of what is too long for the frame, straight into the bytearray that is returned."""
         secret = SecretBytes(size)
-        buffer, lent = _lend_out(secret)
+        buffer, lent = lend_out(secret)
         status = lib.kms_decrypt(frame.handle, frame.ciphertext_request.request, buffer, frame.info, frame.error)
         del lent
         if status == DRY_RUN_OK:
             return None
         if status:
             raise failure(frame.error)
-        return Decrypted(secret, bytes(frame.info))
+        decrypted = Decrypted()
+        decrypted._secret = secret
+        decrypted._info = bytes(frame.info)
+        return decrypted
 
     @overload
     def re_encrypt(
@@ -514,7 +487,7 @@ class DataOperations:
             "dry_run", dry_run, KMS_DRY_RUN
         )
         fresh, iv = bytearray(min(request.ciphertext.len, KMS_MAX_CIPHERTEXT_SIZE)), bytearray(KMS_IV_SIZE)
-        (fresh_buffer, fresh_lent), (iv_buffer, iv_lent) = _lend_out(fresh), _lend_out(iv)
+        (fresh_buffer, fresh_lent), (iv_buffer, iv_lent) = lend_out(fresh), lend_out(iv)
         source_info, info = sized(kms_data_key_info_t), sized(kms_data_key_info_t)
         done = self._handle.call(lib.kms_re_encrypt, request, fresh_buffer, iv_buffer, source_info, info)
         del lent, fresh_lent, iv_lent
@@ -531,7 +504,7 @@ class DataOperations:
         request.number_of_bytes = number
         request.flags = flag("dry_run", dry_run, KMS_DRY_RUN)
         random = SecretBytes(number if number <= KMS_MAX_RANDOM_SIZE else 0)
-        buffer, lent = _lend_out(random)
+        buffer, lent = lend_out(random)
         done = self._handle.call(lib.kms_generate_random, request, buffer)
         del lent
         return random if done else None

@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Callable
 from ctypes import POINTER, Structure, c_char_p, c_size_t, c_uint32, c_void_p
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -195,14 +194,15 @@ class Library:
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"{name} is not in PROTOTYPES")
 
-    def repeated(self, name: str, *arguments: object) -> Callable[[], Any]:
-        """A function bound to structs that stay where they are, and whose contents change from call to call.
+    def repeated(self, name: str, *arguments: object) -> tuple[Callable[..., int], tuple[object, ...]]:
+        """A function, and what it is to be called with: structs that stay where they are, and whose contents change
+        from call to call.
 
         The arguments are checked and converted here, once, which is more than half of what ctypes does in a call.
         """
         argtypes = PROTOTYPES[name][2]
-        converted = (argtype.from_param(argument) for argtype, argument in zip(argtypes, arguments, strict=True))
-        return partial(self._function(name, convert=False), *converted)
+        converted = tuple(argtype.from_param(argument) for argtype, argument in zip(argtypes, arguments, strict=True))
+        return self._function(name, convert=False), converted
 
     def _function(self, name: str, *, convert: bool) -> Any:
         kind, restype, argtypes = PROTOTYPES[name]

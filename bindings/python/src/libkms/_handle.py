@@ -11,7 +11,8 @@ never come back; at worst close() then leaves the handle behind, whose secrets t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from ctypes import Array, Structure, addressof, c_char, c_void_p, sizeof
+from ctypes import Array, Structure, addressof, byref, c_char, c_size_t, sizeof
+from struct import Struct
 from typing import Any
 
 from ._arguments import (
@@ -19,7 +20,9 @@ from ._arguments import (
     Context,
     ContextSlot,
     data_key_size,
+    flag,
     key_spec_number,
+    lend,
     lend_optional,
     optional_text,
     set_grant_tokens,
@@ -28,10 +31,14 @@ from ._arguments import (
 from ._enums import Status
 from ._errors import ClosedError, failure
 from ._ffi import lib
+from ._results import INFO_SIZE
 from ._structs import (
     KMS_CIPHERTEXT_OVERHEAD,
+    KMS_DRY_RUN,
+    KMS_INITIAL_VERSION,
     KMS_IV_SIZE,
     KMS_MAX_DATA_KEY_SIZE,
+    KMS_SKIP_PLAINTEXT,
     kms_buffer_t,
     kms_bytes_t,
     kms_data_key_info_t,
@@ -45,9 +52,6 @@ from ._structs import (
 OK = int(Status.OK)
 DRY_RUN_OK = int(Status.DRY_RUN_OK)
 
-INFO_SIZE = sizeof(kms_data_key_info_t)
-#: Where the ciphertext starts in Frame.out: behind the info and the IV.
-CIPHERTEXT_START = INFO_SIZE + KMS_IV_SIZE
 #: The longest ciphertext that a frame has room for.
 CIPHERTEXT_CAPACITY = KMS_MAX_DATA_KEY_SIZE + KMS_CIPHERTEXT_OVERHEAD
 
@@ -84,50 +88,78 @@ class Prepared:
             self.aad = aad
         return lent
 
-    def set_flags(self, flags: int, grant_tokens: Sequence[str]) -> None:
-        set_grant_tokens(self.request, grant_tokens)
-        self.request.flags = flags
-
 
 class PreparedDataKey(Prepared):
-    __slots__ = ("key_spec", "number_of_bytes", "version_id")
+    __slots__ = ()
 
     def __init__(self) -> None:
         super().__init__(sized(kms_data_key_request_t))
-        self.key_spec: object = None
-        self.number_of_bytes: object = None
-        self.version_id: object = None
 
     def set_key_id(self, key_id: str) -> None:
         self.key_id = UNSET
         self.request.key_id = text("key_id", key_id)
         self.key_id = key_id
 
-    def set_size(self, key_spec: int | None, number_of_bytes: int | None) -> None:
-        self.key_spec = self.number_of_bytes = UNSET
-        self.request.key_spec = key_spec_number(key_spec)
-        self.request.number_of_bytes = data_key_size(number_of_bytes)
-        self.key_spec = key_spec
-        self.number_of_bytes = number_of_bytes
-
-    def set_version_id(self, version_id: str | None) -> None:
-        self.version_id = UNSET
-        self.request.version_id = optional_text("version_id", version_id)
-        self.version_id = version_id
+    def set_options(
+        self,
+        *,
+        key_spec: int | None = None,
+        number_of_bytes: int | None = None,
+        version_id: str | None = None,
+        skip_plaintext: bool = False,
+        grant_tokens: Sequence[str] = (),
+        initial_version: bool = False,
+        dry_run: bool = False,
+    ) -> None:
+        request = self.request
+        request.key_spec = key_spec_number(key_spec)
+        request.number_of_bytes = data_key_size(number_of_bytes)
+        request.version_id = optional_text("version_id", version_id)
+        set_grant_tokens(request, grant_tokens)
+        request.flags = (
+            flag("skip_plaintext", skip_plaintext, KMS_SKIP_PLAINTEXT)
+            | flag("initial_version", initial_version, KMS_INITIAL_VERSION)
+            | flag("dry_run", dry_run, KMS_DRY_RUN)
+        )
 
 
 class PreparedDecrypt(Prepared):
-    __slots__ = ("ciphertext", "iv")
+    __slots__ = ("_ciphertext", "_iv", "memory", "size")
 
     def __init__(self) -> None:
         super().__init__(sized(kms_decrypt_request_t))
-        self.ciphertext: kms_bytes_t = self.request.ciphertext
-        self.iv: kms_bytes_t = self.request.iv
+        self._ciphertext: kms_bytes_t = self.request.ciphertext
+        self._iv: kms_bytes_t = self.request.iv
+        #: For ciphertexts of usual size: to point ctypes at one costs more than to copy it.
+        self.memory = (c_char * CIPHERTEXT_CAPACITY)()
+        #: How many bytes of `memory` are the ciphertext.
+        self.size: object = UNSET
+
+    def set_size(self, size: int) -> None:
+        self.size = UNSET
+        self._ciphertext.data = addressof(self.memory)
+        self._ciphertext.len = size
+        self.size = size
+
+    def lend_ciphertext(self, ciphertext: Buffer) -> tuple[int, object]:
+        """Its size, and what lend() gives."""
+        self.size = UNSET
+        lent = lend(self._ciphertext, "ciphertext", ciphertext)
+        return self._ciphertext.len, lent
 
     def set_key_id(self, key_id: str | None) -> None:
         self.key_id = UNSET
         self.request.key_id = optional_text("key_id", key_id)
         self.key_id = key_id
+
+    def set_options(
+        self, *, iv: Buffer | None = None, grant_tokens: Sequence[str] = (), dry_run: bool = False
+    ) -> object:
+        """As lend(), for the IV."""
+        lent = lend_optional(self._iv, "iv", iv)
+        set_grant_tokens(self.request, grant_tokens)
+        self.request.flags = flag("dry_run", dry_run, KMS_DRY_RUN)
+        return lent
 
 
 class Views(dict[int, tuple[memoryview, bytes]]):
@@ -141,50 +173,88 @@ class Views(dict[int, tuple[memoryview, bytes]]):
         return pair
 
 
+class Out(Structure):
+    """What a call on one data key writes: in one piece, so that one copy takes all but the plaintext to Python."""
+
+    _fields_ = (
+        ("plaintext", kms_buffer_t),
+        ("ciphertext", kms_buffer_t),
+        ("info", kms_data_key_info_t),
+        ("iv_memory", c_char * KMS_IV_SIZE),
+        ("ciphertext_memory", c_char * CIPHERTEXT_CAPACITY),
+    )
+
+
+# N, a size_t, is aligned as in C.
+_BUFFER = f"{kms_buffer_t.len.offset}xN{sizeof(kms_buffer_t) - kms_buffer_t.len.offset - sizeof(c_size_t)}x"
+#: Cuts Frame.out into the length of the plaintext, and the info.
+split_info = Struct(f"{_BUFFER}{sizeof(kms_buffer_t)}x{INFO_SIZE}s").unpack_from
+
+Split = Callable[[Structure], tuple[int, int, bytes, bytes]]
+
+
+class Splits(dict[int, Split]):
+    """By the length of the ciphertext, what cuts Frame.out into both lengths, info with IV, and ciphertext."""
+
+    def __missing__(self, length: int) -> Split:
+        layout = Struct(f"{_BUFFER}{_BUFFER}{INFO_SIZE + KMS_IV_SIZE}s{length}s")
+        self[length] = split = layout.unpack_from
+        return split
+
+
+splits = Splits()
+
+
 class Frame:
-    """What one call shares with the library: allocated once, used by one call at a time."""
+    """What one call shares with the library: allocated once, used by one call at a time.
+
+    `generate_data_key(*generate_arguments)` is a call with what is in `data_key_request`, and so on.
+    """
 
     __slots__ = (
-        "ciphertext",
         "ciphertext_request",
         "data_key_request",
         "decrypt",
+        "decrypt_arguments",
         "error",
+        "generate_arguments",
         "generate_data_key",
         "handle",
         "info",
         "out",
-        "plaintext",
         "plaintext_memory",
+        "split",
         "views",
     )
 
     def __init__(self, address: int) -> None:
-        self.handle = c_void_p(address)
+        self.handle = byref(c_char.from_address(address))
         self.error = kms_error_t()
-        # Info, IV and ciphertext lie in one piece, so that one copy takes all three to Python.
-        self.out = (c_char * (CIPHERTEXT_START + CIPHERTEXT_CAPACITY))()
-        self.info = kms_data_key_info_t.from_buffer(self.out)
+        self.out = out = Out()
+        self.info: kms_data_key_info_t = out.info
         self.info.struct_size = INFO_SIZE
-        iv = kms_buffer_t(addressof(self.out) + INFO_SIZE, KMS_IV_SIZE, 0)
-        self.ciphertext = kms_buffer_t(addressof(self.out) + CIPHERTEXT_START, CIPHERTEXT_CAPACITY, 0)
         self.plaintext_memory = (c_char * KMS_MAX_DATA_KEY_SIZE)()
-        self.plaintext = kms_buffer_t(addressof(self.plaintext_memory), KMS_MAX_DATA_KEY_SIZE, 0)
+        out.plaintext = kms_buffer_t(addressof(self.plaintext_memory), KMS_MAX_DATA_KEY_SIZE, 0)
+        out.ciphertext = kms_buffer_t(addressof(out) + Out.ciphertext_memory.offset, CIPHERTEXT_CAPACITY, 0)
+        iv = kms_buffer_t(addressof(out) + Out.iv_memory.offset, KMS_IV_SIZE, 0)
         self.views = Views(self.plaintext_memory)
+        #: What fitted the last ciphertext.
+        self.split = splits[0]
         self.data_key_request = PreparedDataKey()
         self.ciphertext_request = PreparedDecrypt()
-        self.generate_data_key = lib.repeated(
+        plaintext, ciphertext, info = out.plaintext, out.ciphertext, out.info
+        self.generate_data_key, self.generate_arguments = lib.repeated(
             "kms_generate_data_key",
             self.handle,
             self.data_key_request.request,
-            self.plaintext,
-            self.ciphertext,
+            plaintext,
+            ciphertext,
             iv,
-            self.info,
+            info,
             self.error,
         )
-        self.decrypt = lib.repeated(
-            "kms_decrypt", self.handle, self.ciphertext_request.request, self.plaintext, self.info, self.error
+        self.decrypt, self.decrypt_arguments = lib.repeated(
+            "kms_decrypt", self.handle, self.ciphertext_request.request, plaintext, info, self.error
         )
 
     def wipe(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from ctypes import sizeof
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NoReturn, TypeVar, overload
@@ -11,11 +12,11 @@ from ._enums import GrantContext, GrantOperation, KeyState, MemoryProtection, Or
 from ._errors import ClosedError
 from ._ffi import lib
 from ._secret import SecretBytes
-from ._structs import (
-    kms_data_key_info_t,
-)
+from ._structs import kms_data_key_info_t
 
 _W = TypeVar("_W", bound="_Wiping")
+
+INFO_SIZE = sizeof(kms_data_key_info_t)
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,8 @@ class _Served:
 
     __slots__ = ("__weakref__", "_info")
 
-    #: A kms_data_key_info_t as bytes: most callers read one field of it or none, so none is decoded before.
+    #: A kms_data_key_info_t as bytes: most callers read one field of it or none, so none is decoded before. Behind it
+    #: a DataKey has its IV.
     _info: bytes
 
     def _parsed(self) -> Any:
@@ -215,18 +217,17 @@ class Source(_Served):
         self._info = info
 
 
+def _wiped() -> ClosedError:
+    """In place of the zeros that are left, which would pass for a key."""
+    return ClosedError("plaintext: was wiped by close()")
+
+
 class _Wiping(_Served):
     """Owns a plaintext until close()."""
 
     __slots__ = ("_secret",)
 
     _secret: SecretBytes | None
-
-    def _plaintext(self) -> SecretBytes:
-        # Not the zeros that are left: they would pass for a key.
-        if self._secret is None:
-            raise ClosedError("plaintext: was wiped by close()")
-        return self._secret
 
     def close(self) -> None:
         """Wipes the plaintext in place, for everyone who holds it. Idempotent."""
@@ -244,21 +245,24 @@ class _Wiping(_Served):
         raise TypeError(f"{type(self).__name__} holds a plaintext; it cannot be pickled or copied")
 
 
+# The next two have no __init__: whoever makes one fills it in, which spares the calls that matter most a Python call.
 class DataKey(_Wiping):
     """A data key in plaintext and wrapped, and the IV of the wrapping, which `ciphertext` holds as well."""
 
-    __slots__ = ("ciphertext", "iv")
+    __slots__ = ("ciphertext",)
 
-    def __init__(self, secret: SecretBytes, ciphertext: bytes, iv: bytes, info: bytes) -> None:
-        self._secret = secret
-        self.ciphertext = ciphertext
-        self.iv = iv
-        self._info = info
+    ciphertext: bytes
+
+    @property
+    def iv(self) -> bytes:
+        return self._info[INFO_SIZE:]
 
     @property
     def plaintext(self) -> bytearray:
         """The data key; empty with skip_plaintext. ClosedError after close()."""
-        return self._plaintext()
+        if self._secret is None:
+            raise _wiped()
+        return self._secret
 
 
 class Decrypted(_Wiping):
@@ -266,14 +270,12 @@ class Decrypted(_Wiping):
 
     __slots__ = ()
 
-    def __init__(self, secret: SecretBytes, info: bytes) -> None:
-        self._secret = secret
-        self._info = info
-
     @property
     def plaintext(self) -> bytearray:
         """ClosedError after close()."""
-        return self._plaintext()
+        if self._secret is None:
+            raise _wiped()
+        return self._secret
 
 
 class Encrypted(_Served):
@@ -320,7 +322,9 @@ class DataKeys(_Wiping, Sequence[DataKey]):
     @property
     def plaintexts(self) -> bytearray:
         """ClosedError after close()."""
-        return self._plaintext()
+        if self._secret is None:
+            raise _wiped()
+        return self._secret
 
     def __len__(self) -> int:
         return self._count
@@ -342,7 +346,12 @@ class DataKeys(_Wiping, Sequence[DataKey]):
     def _items(self, start: int) -> Iterator[DataKey]:
         p, c, v = self.plaintext_size, self.ciphertext_size, self.iv_size
         ciphertexts, ivs, info = self.ciphertexts, self.ivs, self._info
-        for i in range(start, self._count):
-            with memoryview(self._plaintext()) as plaintexts:
-                secret = SecretBytes(plaintexts[i * p : i * p + p])
-            yield DataKey(secret, ciphertexts[i * c : i * c + c], ivs[i * v : i * v + v], info)
+        with memoryview(self.plaintexts) as plaintexts:
+            for i in range(start, self._count):
+                if self._secret is None:
+                    raise _wiped()
+                key = DataKey()
+                key._secret = SecretBytes(plaintexts[i * p : i * p + p])
+                key._info = info + ivs[i * v : i * v + v]
+                key.ciphertext = ciphertexts[i * c : i * c + c]
+                yield key

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-
-class _Zeros(dict[int, bytearray]):
-    """Zeros by length, kept for the sizes of AES keys: a bytearray takes them from another one without a copy."""
-
-    def __missing__(self, size: int) -> bytearray:
-        return bytearray(size)
-
-
-_ZEROS = _Zeros({size: bytearray(size) for size in (16, 24, 32)})
+# A bytearray takes its new content from another bytearray without a copy.
+_ZEROS = bytearray(32)
 
 
 class SecretBytes(bytearray):
@@ -26,7 +19,7 @@ class SecretBytes(bytearray):
 
     def wipe(self) -> None:
         """Overwrites the content with zeros, in place."""
-        self[:] = _ZEROS[len(self)]
+        self[:] = _ZEROS if len(self) == 32 else bytearray(len(self))
 
     # The one place where __del__ is right and weakref.finalize is not: a finalizer cannot reach the object whose
     # death it reports, and one on the owner would wipe the bytes under whoever still holds them:

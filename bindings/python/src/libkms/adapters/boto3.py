@@ -28,7 +28,7 @@ def attach(client: Any, kms: Kms, dialect: Dialect | int = Dialect.AWS) -> None:
     """Lets `kms` answer every request of a boto3 KMS client, which then opens no connection.
 
     The client still signs its requests, so it wants credentials, any at all; nobody checks them. Its region should be
-    the one that the store was opened with, as ARNs name it.
+    the one that the store was opened with, as ARNs name it. What was attached to the client before is so no longer.
     """
 
     def send(request: AWSPreparedRequest, **_: object) -> AWSResponse:
@@ -38,7 +38,9 @@ def attach(client: Any, kms: Kms, dialect: Dialect | int = Dialect.AWS) -> None:
         answer = kms.exchange(dialect, request.method, path, headers, body.encode() if isinstance(body, str) else body)
         return AWSResponse(request.url, answer.status, answer.headers, _Raw(answer.body))
 
-    client.meta.events.register("before-send.kms", send)
+    # The first handler that answers is the last that is asked: another principal's must not stay before this one.
+    client.meta.events.unregister("before-send.kms", unique_id="libkms")
+    client.meta.events.register("before-send.kms", send, unique_id="libkms")
 
 
 def _text(value: str | bytes) -> str:

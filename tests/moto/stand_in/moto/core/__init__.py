@@ -1,0 +1,3 @@
+"""Stands in for moto.core."""
+
+DEFAULT_ACCOUNT_ID = "123456789012"
