@@ -4,6 +4,8 @@
 //! - [`dialect`]  requests of vendors' SDKs, translated for the engine; one file per vendor
 //! - [`engine`]   the operations: data keys, payloads, keys and aliases; knows no C and no SQL
 //! - [`keyring`]  what is cached of the store, and for how long it may be believed
+//! - [`access`]   who may do what to a key: principals, policies, grants; decides from what it is given
+//! - [`audit`]    the log of what was done, as a chain of records in files
 //! - [`store`]    sealed rows, in memory or in SQLite
 //! - [`root`]     where the root key comes from
 //! - [`crypto`]   XAES-256-GCM, the ciphertext blob, the generator, secret memory
