@@ -1,5 +1,6 @@
 //! AES-256-GCM, as `crypto::gcm` opens and seals it, against Project Wycheproof's vectors: every case with a 256-bit
-//! key, a 96-bit IV and a 128-bit tag, the only ones that the library uses; and against the `aes-gcm` crate over every length of a usual message.
+//! key, a 96-bit IV and a 128-bit tag, the only ones that the library uses; and against the `aes-gcm` crate over every
+//! length of a usual message. Each both as the processor does it and as the portable composition does.
 
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit};
@@ -46,15 +47,18 @@ fn cases() -> Vec<Case> {
         .collect()
 }
 
+/// How a key is expanded: for what the processor has, and for one that has nothing.
+const EXPANSIONS: [fn(&[u8; 32]) -> Gcm; 2] = [Gcm::new, Gcm::portable];
+
 struct Parts {
-    gcm: Gcm,
+    gcm: [Gcm; 2],
     iv: [u8; IV_SIZE],
     tag: [u8; TAG_SIZE],
 }
 
 fn parts(case: &Case) -> Parts {
     Parts {
-        gcm: Gcm::new(case.key.as_slice().try_into().expect("a 256-bit key")),
+        gcm: EXPANSIONS.map(|expand| expand(case.key.as_slice().try_into().expect("a 256-bit key"))),
         iv: case.iv.as_slice().try_into().expect("a 96-bit IV"),
         tag: case.tag.as_slice().try_into().expect("a 128-bit tag"),
     }
@@ -63,20 +67,28 @@ fn parts(case: &Case) -> Parts {
 /// What opening gives; refused, it leaves the output alone, and verify() says the same.
 fn open(case: &Case) -> Option<Vec<u8>> {
     let Parts { gcm, iv, tag } = parts(case);
-    let mut out = vec![0xa5; case.ciphertext.len()];
-    let opened = gcm.open(&iv, &case.aad, &case.ciphertext, &tag, &mut out).is_ok();
-    assert_eq!(gcm.verify(&iv, &case.aad, &case.ciphertext, &tag).is_ok(), opened, "case {}", case.id);
-    if !opened {
-        assert!(out.iter().all(|byte| *byte == 0xa5), "case {}: the output was touched", case.id);
-    }
-    opened.then_some(out)
+    let [native, portable] = gcm.map(|gcm| {
+        let mut out = vec![0xa5; case.ciphertext.len()];
+        let opened = gcm.open(&iv, &case.aad, &case.ciphertext, &tag, &mut out).is_ok();
+        assert_eq!(gcm.verify(&iv, &case.aad, &case.ciphertext, &tag).is_ok(), opened, "case {}", case.id);
+        if !opened {
+            assert!(out.iter().all(|byte| *byte == 0xa5), "case {}: the output was touched", case.id);
+        }
+        opened.then_some(out)
+    });
+    assert_eq!(native, portable, "case {}", case.id);
+    native
 }
 
 fn seal(case: &Case) -> Vec<u8> {
     let Parts { gcm, iv, .. } = parts(case);
-    let mut out = vec![0; case.plaintext.len() + TAG_SIZE];
-    gcm.seal(&iv, &case.aad, &case.plaintext, &mut out).expect("to seal");
-    out
+    let [native, portable] = gcm.map(|gcm| {
+        let mut out = vec![0; case.plaintext.len() + TAG_SIZE];
+        gcm.seal(&iv, &case.aad, &case.plaintext, &mut out).expect("to seal");
+        out
+    });
+    assert_eq!(native, portable, "case {}", case.id);
+    native
 }
 
 #[test]
@@ -121,40 +133,55 @@ fn a_valid_case_with_any_part_changed_does_not_open() {
     assert!(changed > 0);
 }
 
-/// The composition in crypto::gcm against the `aes-gcm` crate: lengths on both sides of every block, of what is hashed in
-/// one go, and of what one piece of keystream covers.
+/// One message, sealed and opened by `expand`'s Gcm and by the `aes-gcm` crate; and not opened with any one bit changed.
+fn compare(expand: fn(&[u8; 32]) -> Gcm, len: usize, aad_len: usize, bit: usize) {
+    let mut random = vec![0; 32 + IV_SIZE + aad_len + len];
+    fill_from_kernel(&mut random).expect("random bytes");
+    let (key, rest) = random.split_first_chunk::<32>().expect("a key");
+    let (iv, rest) = rest.split_first_chunk::<IV_SIZE>().expect("an IV");
+    let (aad, plaintext) = rest.split_at(aad_len);
+
+    let gcm = expand(key);
+    let mut sealed = vec![0; len + TAG_SIZE];
+    gcm.seal(iv, aad, plaintext, &mut sealed).expect("to seal");
+    let reference = Aes256Gcm::new(key.into());
+    let expected = reference.encrypt(iv.into(), Payload { msg: plaintext, aad }).expect("to seal");
+    assert_eq!(sealed, expected, "{len} bytes with {aad_len} of AAD");
+
+    let (ciphertext, tag) = sealed.split_last_chunk::<TAG_SIZE>().expect("a tag");
+    let mut opened = vec![0; len];
+    gcm.open(iv, aad, ciphertext, tag, &mut opened).expect("to open");
+    assert_eq!(opened, plaintext, "{len} bytes with {aad_len} of AAD");
+
+    let mut changed = [aad, &sealed].concat();
+    let bit = bit % (changed.len() * 8);
+    changed[bit / 8] ^= 1 << (bit % 8);
+    let (aad, sealed) = changed.split_at(aad_len);
+    let (ciphertext, tag) = sealed.split_last_chunk::<TAG_SIZE>().expect("a tag");
+    let mut untouched = vec![0xa5; len];
+    assert!(gcm.open(iv, aad, ciphertext, tag, &mut untouched).is_err(), "bit {bit} of {len} bytes");
+    assert!(untouched.iter().all(|byte| *byte == 0xa5), "the output was touched");
+}
+
+/// Lengths on both sides of every block, of what is hashed in one go, and of what one piece of keystream covers.
 #[test]
 fn what_it_seals_is_what_aes_gcm_seals() {
-    let lengths = (0..=300).chain([511, 512, 513, 1024, 4095, 65536]);
-    for (round, len) in lengths.enumerate() {
-        for aad_len in [0, 1, 15, 16, 17, 56, 64, len % 257, 300 - len % 301] {
-            let mut random = vec![0; 32 + IV_SIZE + aad_len + len];
-            fill_from_kernel(&mut random).expect("random bytes");
-            let (key, rest) = random.split_first_chunk::<32>().expect("a key");
-            let (iv, rest) = rest.split_first_chunk::<IV_SIZE>().expect("an IV");
-            let (aad, plaintext) = rest.split_at(aad_len);
+    for expand in EXPANSIONS {
+        for (round, len) in (0..=3000).chain([4095, 4096, 4097, 65535, 65536]).enumerate() {
+            for aad_len in [0, 1, 16, 121, len % 257] {
+                compare(expand, len, aad_len, round * 31 + aad_len * 7);
+            }
+        }
+    }
+}
 
-            let gcm = Gcm::new(key);
-            let mut sealed = vec![0; len + TAG_SIZE];
-            gcm.seal(iv, aad, plaintext, &mut sealed).expect("to seal");
-            let reference = Aes256Gcm::new(key.into());
-            let expected = reference.encrypt(iv.into(), Payload { msg: plaintext, aad }).expect("to seal");
-            assert_eq!(sealed, expected, "{len} bytes with {aad_len} of AAD");
-
-            let (ciphertext, tag) = sealed.split_last_chunk::<TAG_SIZE>().expect("a tag");
-            let mut opened = vec![0; len];
-            gcm.open(iv, aad, ciphertext, tag, &mut opened).expect("to open");
-            assert_eq!(opened, plaintext, "{len} bytes with {aad_len} of AAD");
-
-            // One bit of it all, another one each time.
-            let mut changed = [aad, &sealed].concat();
-            let bit = (round * 31 + aad_len * 7) % (changed.len() * 8);
-            changed[bit / 8] ^= 1 << (bit % 8);
-            let (aad, sealed) = changed.split_at(aad_len);
-            let (ciphertext, tag) = sealed.split_last_chunk::<TAG_SIZE>().expect("a tag");
-            let mut untouched = vec![0xa5; len];
-            assert!(gcm.open(iv, aad, ciphertext, tag, &mut untouched).is_err(), "bit {bit} of {len} bytes");
-            assert!(untouched.iter().all(|byte| *byte == 0xa5), "the output was touched");
+#[test]
+fn every_length_of_aad_counts() {
+    for expand in EXPANSIONS {
+        for aad_len in (0..=1200).chain([8192 + 57, 32768 + 4096]) {
+            for len in [0, 16, 32, 33, aad_len % 150] {
+                compare(expand, len, aad_len, aad_len * 13 + len);
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use support::{STRICT, built_library_dir, cc, root, run, temp_dir};
 
-const KINDS: [&str; 6] = ["generate", "many", "decrypt", "threads", "granted", "granted-threads"];
+const KINDS: [&str; 7] = ["generate", "many", "decrypt", "threads", "sixteen", "granted", "granted-threads"];
 /// As in program.c.
 const CALLS: usize = 20_000;
 
@@ -37,7 +37,7 @@ fn a_call_allocates_nothing() {
     for kind in KINDS {
         assert_eq!(allocations(&program, kind), 0, "{kind}");
     }
-    // And the counting works: a context of more than a few pairs needs memory of its own.
+    // And the counting works: a context of more than sixteen pairs needs memory of its own.
     let wide = allocations(&program, "wide");
     assert!(wide >= CALLS, "{wide} allocations in {CALLS} calls with a wide context");
 }

@@ -19,7 +19,8 @@ use kms::capi::about::kms_status_name;
 use kms::capi::constants::*;
 use kms::capi::keys::*;
 use kms::capi::versions::*;
-use kms::crypto::aad::{Aad, Context};
+use kms::crypto::aad::{Aad, AadBuffer, Context};
+use kms::crypto::blob::HEADER_SIZE;
 use python::{run_script, unhex};
 use serde_json::Value;
 use support::{STRICT, built_library_dir, cc, root, run, run_program, temp_dir};
@@ -87,15 +88,14 @@ fn check_case(handle: &Handle, case: &Value) -> Result<(), String> {
     let (blob, aad, iv) = (field(case, "blob"), field(case, "aad"), field(case, "iv"));
     let (context, plaintext) = (pairs(case), field(case, "plaintext"));
     let bound = bound(&aad, &context);
-    let mut encoded = Vec::new();
-    match bound {
-        Bound::Nothing => Aad::None.encode(&mut encoded),
-        Bound::Aad(aad) => Aad::raw(aad).map_err(|error| error.to_string())?.encode(&mut encoded),
-        Bound::Context(pairs) => {
-            let context = Context::new(pairs.iter().copied().collect()).map_err(|error| error.to_string())?;
-            Aad::Context(context).encode(&mut encoded);
-        }
-    }
+    let bound_aad = match bound {
+        Bound::Nothing => Ok(Aad::None),
+        Bound::Aad(aad) => Aad::raw(aad),
+        Bound::Context(pairs) => Context::new(pairs.iter().copied().collect()).map(Aad::Context),
+    };
+    let bound_aad = bound_aad.map_err(|error| error.to_string())?;
+    let mut buffer = AadBuffer::default();
+    let (_, encoded) = buffer.build(&[0; HEADER_SIZE], &bound_aad).split_at(HEADER_SIZE);
     if encoded != field(case, "encoded") {
         return Err("its AAD is encoded otherwise".into());
     }

@@ -3,9 +3,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use subtle::ConstantTimeEq;
 
 use super::GrantId;
+use crate::crypto::secret;
 use crate::crypto::uuid::Uuid;
 
 const FORMAT: u8 = 1;
@@ -35,7 +35,7 @@ pub fn read(token: &str, mac: impl Fn(&[u8]) -> [u8; MAC_SIZE]) -> Option<TokenC
     let mut bytes = [0; SIZE + 2];
     let len = URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).ok()?;
     let (claimed, found) = bytes.get(..len)?.split_last_chunk::<MAC_SIZE>()?;
-    if len != SIZE || !bool::from(found.as_slice().ct_eq(&mac(claimed))) {
+    if len != SIZE || !secret::is_equal(found, &mac(claimed)) {
         return None;
     }
     let (format, rest) = claimed.split_first()?;

@@ -4,9 +4,8 @@
 //! vouches for all that they lead back to.
 
 use serde::Deserialize;
-use subtle::ConstantTimeEq;
 
-use crate::crypto::{hex, kdf};
+use crate::crypto::{hex, kdf, secret};
 
 pub type Hash = [u8; 32];
 
@@ -77,7 +76,7 @@ impl Link {
             return Err(NOT_NEXT.into());
         }
         let link = Link { seq: start.seq, hash: kdf::sha256(&[line.as_bytes()]) };
-        Ok((link, bool::from(found.ct_eq(&line_mac(content, mac)))))
+        Ok((link, secret::is_equal(&found, &line_mac(content, mac))))
     }
 
     /// The link that a damaged line claims to make, whatever came before it.

@@ -3,13 +3,13 @@
 use std::ffi::c_char;
 
 use super::guard::guard;
-use super::input::{self, Extensible};
+use super::input::{self, ContextPlaces, Extensible, TokenPlaces};
 use super::items::Info;
-use super::output::{Buffers, Columns};
+use super::output::{Buffers, Columns, optional, required};
 use super::types::{
     kms_buffer_t, kms_bytes_t, kms_column_t, kms_context_entry_t, kms_error_t, kms_status_t, kms_t,
 };
-use crate::engine::{DataKeyRequest, DecryptRequest, EncryptRequest};
+use crate::engine::{DataKeyRequest, DecryptRequest, EncryptRequest, ServedBy};
 use crate::error::Result;
 
 /// A data key to generate.
@@ -160,15 +160,17 @@ pub unsafe extern "C" fn kms_generate_data_key(
             let kms = input::handle(kms)?;
             let raw = input::request(request)?;
             let info = Info::new(info)?;
-            let mut buffers = Buffers::new();
-            buffers.optional("plaintext", plaintext)?;
-            buffers.required("ciphertext", ciphertext)?;
-            buffers.optional("iv", iv)?;
-            let request = data_key_request(&raw)?;
+            let mut buffers = Buffers::new([
+                optional("plaintext", plaintext),
+                required("ciphertext", ciphertext),
+                optional("iv", iv),
+            ])?;
+            let (mut places, mut tokens) = (ContextPlaces::new(), TokenPlaces::new());
+            let request = data_key_request(&raw, &mut places, &mut tokens)?;
             buffers.refuse_overlap(&[raw.aad])?;
-            let served = kms.generate_data_key(&request, &mut buffers)?;
+            let mut tell = |by: &ServedBy<'_>| info.served_by(by);
+            kms.generate_data_key_and_tell(&request, &mut buffers, info.wanted(&mut tell))?;
             buffers.finish();
-            info.data_key(&served);
             Ok(())
         }
     })
@@ -201,15 +203,18 @@ pub unsafe extern "C" fn kms_generate_data_keys(
             let kms = input::handle(kms)?;
             let raw = input::request(request)?;
             let info = Info::new(info)?;
-            let mut columns = Columns::new(count)?;
-            columns.targets.optional("plaintexts", plaintexts)?;
-            columns.targets.required("ciphertexts", ciphertexts)?;
-            columns.targets.optional("ivs", ivs)?;
-            let request = data_key_request(&raw)?;
+            let columns = [
+                optional("plaintexts", plaintexts),
+                required("ciphertexts", ciphertexts),
+                optional("ivs", ivs),
+            ];
+            let mut columns = Columns::new(count, columns)?;
+            let (mut places, mut tokens) = (ContextPlaces::new(), TokenPlaces::new());
+            let request = data_key_request(&raw, &mut places, &mut tokens)?;
             columns.targets.refuse_overlap(&[raw.aad])?;
-            let served = kms.generate_data_keys(&request, count, &mut columns)?;
+            let mut tell = |by: &ServedBy<'_>| info.served_by(by);
+            kms.generate_data_keys_and_tell(&request, count, &mut columns, info.wanted(&mut tell))?;
             columns.targets.finish();
-            info.data_key(&served);
             Ok(())
         }
     })
@@ -218,7 +223,11 @@ pub unsafe extern "C" fn kms_generate_data_keys(
 /// # Safety
 /// Pointers of `raw` as the caller of the C function promises them.
 #[inline(always)]
-unsafe fn data_key_request(raw: &kms_data_key_request_t) -> Result<DataKeyRequest<'_>> {
+unsafe fn data_key_request<'a>(
+    raw: &'a kms_data_key_request_t,
+    places: &'a mut ContextPlaces<'_>,
+    tokens: &'a mut TokenPlaces<'_>,
+) -> Result<DataKeyRequest<'a>> {
     input::reserved("request.reserved", raw.reserved)?;
     // SAFETY: promised by the caller.
     unsafe {
@@ -227,8 +236,8 @@ unsafe fn data_key_request(raw: &kms_data_key_request_t) -> Result<DataKeyReques
             version_id: input::optional_str("request.version_id", raw.version_id)?,
             key_spec: raw.key_spec,
             number_of_bytes: raw.number_of_bytes,
-            aad: input::aad(raw.aad, raw.context, raw.context_len)?,
-            grant_tokens: input::grant_tokens(raw.grant_tokens, raw.grant_tokens_len)?,
+            aad: input::aad(raw.aad, raw.context, raw.context_len, places)?,
+            grant_tokens: input::grant_tokens_in(raw.grant_tokens, raw.grant_tokens_len, tokens)?,
             flags: raw.flags,
         })
     }
@@ -255,24 +264,23 @@ pub unsafe extern "C" fn kms_encrypt(
             let kms = input::handle(kms)?;
             let raw = input::request(request)?;
             let info = Info::new(info)?;
-            let mut buffers = Buffers::new();
-            buffers.required("ciphertext", ciphertext)?;
-            buffers.optional("iv", iv)?;
+            let mut buffers = Buffers::new([required("ciphertext", ciphertext), optional("iv", iv)])?;
             input::reserved("request.reserved", raw.reserved)?;
+            let (mut places, mut tokens) = (ContextPlaces::new(), TokenPlaces::new());
             let request = EncryptRequest {
                 key_id: input::required_str("request.key_id", raw.key_id)?,
                 version_id: input::optional_str("request.version_id", raw.version_id)?,
                 plaintext: input::bytes("request.plaintext", raw.plaintext)?,
-                aad: input::aad(raw.aad, raw.context, raw.context_len)?,
-                grant_tokens: input::grant_tokens(raw.grant_tokens, raw.grant_tokens_len)?,
+                aad: input::aad(raw.aad, raw.context, raw.context_len, &mut places)?,
+                grant_tokens: input::grant_tokens_in(raw.grant_tokens, raw.grant_tokens_len, &mut tokens)?,
                 flags: raw.flags,
             };
             // Before it is compared with the buffers: an absurd length overlaps whatever lies behind it.
             request.check_plaintext()?;
             buffers.refuse_overlap(&[raw.aad, raw.plaintext])?;
-            let served = kms.encrypt(&request, &mut buffers)?;
+            let mut tell = |by: &ServedBy<'_>| info.served_by(by);
+            kms.encrypt_and_tell(&request, &mut buffers, info.wanted(&mut tell))?;
             buffers.finish();
-            info.data_key(&served);
             Ok(())
         }
     })
@@ -303,21 +311,21 @@ pub unsafe extern "C" fn kms_decrypt(
             let kms = input::handle(kms)?;
             let raw = input::request(request)?;
             let info = Info::new(info)?;
-            let mut buffers = Buffers::new();
-            buffers.required("plaintext", plaintext)?;
+            let mut buffers = Buffers::new([required("plaintext", plaintext)])?;
             input::reserved("request.reserved", raw.reserved)?;
+            let (mut places, mut tokens) = (ContextPlaces::new(), TokenPlaces::new());
             let request = DecryptRequest {
                 ciphertext: input::bytes("request.ciphertext", raw.ciphertext)?,
                 iv: input::bytes("request.iv", raw.iv)?,
                 key_id: input::optional_str("request.key_id", raw.key_id)?,
-                aad: input::aad(raw.aad, raw.context, raw.context_len)?,
-                grant_tokens: input::grant_tokens(raw.grant_tokens, raw.grant_tokens_len)?,
+                aad: input::aad(raw.aad, raw.context, raw.context_len, &mut places)?,
+                grant_tokens: input::grant_tokens_in(raw.grant_tokens, raw.grant_tokens_len, &mut tokens)?,
                 flags: raw.flags,
             };
             buffers.refuse_overlap(&[raw.aad, raw.ciphertext, raw.iv])?;
-            let served = kms.decrypt(&request, &mut buffers)?;
+            let mut tell = |by: &ServedBy<'_>| info.served_by(by);
+            kms.decrypt_and_tell(&request, &mut buffers, info.wanted(&mut tell))?;
             buffers.finish();
-            info.data_key(&served);
             Ok(())
         }
     })
@@ -341,8 +349,7 @@ pub unsafe extern "C" fn kms_generate_random(
         unsafe {
             let kms = input::handle(kms)?;
             let raw = input::request(request)?;
-            let mut buffers = Buffers::new();
-            buffers.required("random", random)?;
+            let mut buffers = Buffers::new([required("random", random)])?;
             kms.generate_random(raw.number_of_bytes, raw.flags, &mut buffers)?;
             buffers.finish();
             Ok(())

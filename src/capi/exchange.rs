@@ -6,7 +6,7 @@ use super::constants::{KMS_EXCHANGE_MIN_CAPACITY, KMS_EXCHANGE_MIN_HEADERS};
 use super::guard::guard;
 use super::input::{self, Extensible};
 use super::items::Info;
-use super::output::Buffers;
+use super::output::{Buffers, optional, required};
 use super::types::{kms_buffer_t, kms_bytes_t, kms_error_t, kms_status_t, kms_t};
 use crate::dialect::{self, Dialect, Request};
 use crate::engine::Output;
@@ -100,9 +100,10 @@ pub unsafe extern "C" fn kms_exchange(
             let offered = (&raw const (*response).headers).read_unaligned();
             let wants_headers = !offered.data.is_null() || offered.capacity > 0;
             let headers = if wants_headers { &raw mut (*response).headers } else { std::ptr::null_mut() };
-            let mut buffers = Buffers::<2>::new();
-            buffers.optional("response.headers", headers)?;
-            buffers.required("response.body", &raw mut (*response).body)?;
+            let mut buffers = Buffers::new([
+                optional("response.headers", headers),
+                required("response.body", &raw mut (*response).body),
+            ])?;
             buffers.refuse_overlap(&[raw.headers, raw.body])?;
             buffers.reserve([KMS_EXCHANGE_MIN_HEADERS, KMS_EXCHANGE_MIN_CAPACITY])?;
 

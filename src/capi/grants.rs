@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 use super::guard::{copy_text, guard};
-use super::input::{self, Extensible};
+use super::input::{self, ContextPlaces, Extensible};
 use super::items::{Info, List, Text, ToItem};
 use super::types::{
     kms_buffer_t, kms_bytes_t, kms_context_entry_t, kms_error_t, kms_page_t, kms_span_t, kms_status_t, kms_t,
@@ -168,13 +168,14 @@ pub unsafe extern "C" fn kms_create_grant(
             let out = Info::required(grant)?;
             input::reserved("request.reserved", raw.reserved)?;
             let no_aad = kms_bytes_t { data: std::ptr::null(), len: 0 };
+            let mut places = ContextPlaces::new();
             let created = kms.create_grant(&CreateGrantRequest {
                 key_id: input::required_str("request.key_id", raw.key_id)?,
                 grantee: input::required_str("request.grantee_principal", raw.grantee_principal)?,
                 retiring: input::optional_str("request.retiring_principal", raw.retiring_principal)?,
                 operations: raw.operations,
                 constraint: raw.constraint,
-                context: input::aad(no_aad, raw.context, raw.context_len)?,
+                context: input::aad(no_aad, raw.context, raw.context_len, &mut places)?,
                 name: input::optional_str("request.name", raw.name)?,
                 grant_tokens: input::grant_tokens(raw.grant_tokens, raw.grant_tokens_len)?,
                 flags: raw.flags,

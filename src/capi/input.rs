@@ -53,8 +53,29 @@ pub(super) unsafe fn struct_size<T: Extensible>(pointer: *const T) -> Result<usi
 pub(super) unsafe fn request<T: Extensible>(pointer: *const T) -> Result<T> {
     // SAFETY: promised by the caller.
     let size = unsafe { struct_size(pointer) }?;
+    let mut copy = MaybeUninit::<T>::uninit();
+    let mut source = pointer;
+    if size != size_of::<T>() {
+        // SAFETY: as above.
+        unsafe { copy_of_another_size(pointer, size, &mut copy) }?;
+        source = copy.as_ptr();
+    }
+    // SAFETY: a whole T of the caller, at any alignment, or the copy; an Extensible is valid as all zeros and as whatever
+    // integers and pointers its caller put in. One read at the end, so that the fields need no memory of their own.
+    Ok(unsafe { source.read_unaligned() })
+}
+
+/// # Safety
+/// `pointer` points to `size` readable bytes.
+#[cold]
+#[inline(never)]
+unsafe fn copy_of_another_size<T: Extensible>(
+    pointer: *const T,
+    size: usize,
+    copy: &mut MaybeUninit<T>,
+) -> Result<()> {
     let known = size.min(size_of::<T>());
-    let mut copy = MaybeUninit::<T>::zeroed();
+    *copy = MaybeUninit::zeroed();
     // SAFETY: both sides have `known` bytes, and the copy is new memory.
     unsafe { std::ptr::copy_nonoverlapping(pointer.cast::<u8>(), copy.as_mut_ptr().cast::<u8>(), known) };
     for offset in known..size {
@@ -66,8 +87,7 @@ pub(super) unsafe fn request<T: Extensible>(pointer: *const T) -> Result<T> {
             )));
         }
     }
-    // SAFETY: an Extensible is valid as all zeros and as whatever integers and pointers its caller put in.
-    Ok(unsafe { copy.assume_init() })
+    Ok(())
 }
 
 /// # Safety
@@ -141,7 +161,10 @@ pub(super) unsafe fn bytes<'a>(name: &'static str, bytes: kms_bytes_t) -> Result
     Ok(unsafe { std::slice::from_raw_parts(bytes.data, bytes.len) })
 }
 
-/// Raw AAD or a context; both at once are refused.
+/// Room for the pairs of a context, in the frame of an export: more than most have. What has still more is an allocation.
+pub(super) type ContextPlaces<'a> = SmallVec<[(&'a str, &'a str); 16]>;
+
+/// Raw AAD or a context; both at once are refused. The pairs of a context are put into `places`.
 ///
 /// # Safety
 /// As bytes; `context` points to `context_len` entries of NUL-terminated strings.
@@ -150,6 +173,7 @@ pub(super) unsafe fn aad<'a>(
     raw: kms_bytes_t,
     context: *const kms_context_entry_t,
     context_len: usize,
+    places: &'a mut ContextPlaces<'_>,
 ) -> Result<Aad<'a>> {
     // SAFETY: promised by the caller.
     let raw = unsafe { bytes("request.aad", raw) }?;
@@ -157,17 +181,19 @@ pub(super) unsafe fn aad<'a>(
         return Aad::raw(raw);
     }
     // SAFETY: promised by the caller.
-    unsafe { context_aad(raw, context, context_len) }
+    let pairs = unsafe { context_pairs(raw, context, context_len, places) }?;
+    Ok(Aad::Context(pairs))
 }
 
 /// # Safety
 /// As aad.
 #[inline(never)]
-unsafe fn context_aad<'a>(
+unsafe fn context_pairs<'a>(
     raw: &'a [u8],
     context: *const kms_context_entry_t,
     context_len: usize,
-) -> Result<Aad<'a>> {
+    places: &'a mut ContextPlaces<'_>,
+) -> Result<Context<'a>> {
     if !raw.is_empty() {
         return Err(Error::argument("request.aad: is given together with a context; give one of them"));
     }
@@ -175,7 +201,6 @@ unsafe fn context_aad<'a>(
         return Err(Error::argument(format!("request.context: is NULL, but has a length of {context_len}")));
     }
     Context::check_len(context_len)?;
-    let mut pairs = SmallVec::new();
     for index in 0..context_len {
         // SAFETY: index < context_len entries, promised by the caller.
         let entry = unsafe { context.add(index).read_unaligned() };
@@ -186,9 +211,9 @@ unsafe fn context_aad<'a>(
                 required_str("request.context[].value", entry.value)?,
             )
         };
-        pairs.push(pair);
+        places.push(pair);
     }
-    Ok(Aad::Context(Context::new(pairs)?))
+    Context::in_place(places)
 }
 
 /// # Safety
@@ -228,34 +253,55 @@ unsafe fn tag_entries(tags: *const kms_tag_t, len: usize) -> Result<Vec<kms_tag_
     Ok((0..len).map(|index| unsafe { tags.add(index).read_unaligned() }).collect())
 }
 
+/// Room for the grant tokens of a request, in the frame of an export. What has more is an allocation.
+pub(super) type TokenPlaces<'a> = SmallVec<[&'a str; 4]>;
+
 /// # Safety
 /// `tokens` points to `len` NUL-terminated strings.
-#[inline(always)]
 pub(super) unsafe fn grant_tokens<'a>(tokens: *const *const c_char, len: usize) -> Result<GrantTokens<'a>> {
+    let mut places = TokenPlaces::new();
+    // SAFETY: promised by the caller.
+    unsafe { some_grant_tokens(tokens, len, &mut places) }?;
+    Ok(GrantTokens::from_slice(&places))
+}
+
+/// The same for the calls of the hot path: the tokens are put into `places`.
+///
+/// # Safety
+/// As grant_tokens.
+#[inline(always)]
+pub(super) unsafe fn grant_tokens_in<'a>(
+    tokens: *const *const c_char,
+    len: usize,
+    places: &'a mut TokenPlaces<'_>,
+) -> Result<GrantTokens<'a>> {
     if len == 0 {
         return Ok(GrantTokens::new());
     }
     // SAFETY: promised by the caller.
-    unsafe { some_grant_tokens(tokens, len) }
+    unsafe { some_grant_tokens(tokens, len, places) }?;
+    Ok(GrantTokens::borrowed(places))
 }
 
 /// # Safety
 /// As grant_tokens.
 #[inline(never)]
-unsafe fn some_grant_tokens<'a>(tokens: *const *const c_char, len: usize) -> Result<GrantTokens<'a>> {
-    let mut list = GrantTokens::new();
-    if tokens.is_null() {
+unsafe fn some_grant_tokens(
+    tokens: *const *const c_char,
+    len: usize,
+    places: &mut TokenPlaces<'_>,
+) -> Result<()> {
+    if len > 0 && tokens.is_null() {
         return Err(Error::argument(format!("request.grant_tokens: is NULL, but grant_tokens_len is {len}")));
     }
     if len > KMS_MAX_GRANT_TOKENS {
         return Err(Error::argument(format!(
-            "request.grant_tokens_len: is {len}, at most {} are allowed",
-            KMS_MAX_GRANT_TOKENS
+            "request.grant_tokens_len: is {len}, at most {KMS_MAX_GRANT_TOKENS} are allowed"
         )));
     }
     for index in 0..len {
         // SAFETY: index < len pointers, each to a NUL-terminated string, promised by the caller.
-        list.push(unsafe { required_str("request.grant_tokens[]", tokens.add(index).read_unaligned()) }?);
+        places.push(unsafe { required_str("request.grant_tokens[]", tokens.add(index).read_unaligned()) }?);
     }
-    Ok(list)
+    Ok(())
 }

@@ -16,9 +16,12 @@ use super::lifecycle::kms_tag_info_t;
 use super::output::check_memory;
 use super::types::{kms_buffer_t, kms_page_t, kms_span_t, kms_status_t};
 use super::versions::kms_version_info_t;
+use crate::crypto::uuid::Uuid;
 use crate::crypto::{hex, uuid};
 use crate::dialect::Response;
-use crate::engine::{AliasInfo, KeyInfo, ListPage, Listed, Served, Stats, TagInfo, VersionInfo};
+use crate::engine::{
+    AliasInfo, KeyInfo, ListPage, Listed, Served, ServedBy, Stats, TagInfo, Tell, VersionInfo,
+};
 use crate::error::{Error, Result};
 use crate::store::verify::Damage;
 
@@ -63,10 +66,25 @@ impl<T: Extensible> Info<T> {
 }
 
 impl Info<kms_data_key_info_t> {
-    pub fn data_key(&self, served: &Served) {
-        if self.place.is_null() {
-            return;
+    /// What takes what served the request, if the caller wants to know.
+    #[inline(always)]
+    pub fn wanted<'a>(&self, tell: &'a mut dyn FnMut(&ServedBy<'_>)) -> Tell<'a> {
+        if self.place.is_null() { None } else { Some(tell) }
+    }
+
+    pub fn served_by(&self, by: &ServedBy<'_>) {
+        let version = &by.version.record;
+        self.data_key(by.key.id(), &version.version_id, version.number, &by.request_id);
+    }
+
+    pub fn served(&self, served: &Served) {
+        if !self.place.is_null() {
+            let (key_id, version_id) = (served.key_id.as_str(), served.version_id.as_str());
+            self.data_key(key_id, version_id, served.version_number, &served.request_id);
         }
+    }
+
+    fn data_key(&self, key_id: &str, version_id: &str, version_number: u32, request_id: &Uuid) {
         let mut info = kms_data_key_info_t {
             struct_size: 0,
             key_id: [0; 65],
@@ -74,11 +92,11 @@ impl Info<kms_data_key_info_t> {
             request_id: [0; 37],
             reserved0: 0,
             algorithm: KMS_ALGORITHM_XAES_256_GCM,
-            version_number: served.version_number,
+            version_number,
         };
-        copy_ascii(&mut info.key_id, served.key_id.as_bytes());
-        copy_ascii(&mut info.version_id, served.version_id.as_bytes());
-        copy_ascii(&mut info.request_id, &uuid::text(&served.request_id));
+        copy_ascii(&mut info.key_id, key_id.as_bytes());
+        copy_ascii(&mut info.version_id, version_id.as_bytes());
+        copy_ascii(&mut info.request_id, &uuid::text(request_id));
         self.write(&info);
     }
 }
@@ -159,8 +177,9 @@ impl Info<kms_stats_t> {
 }
 
 /// Copies text that is known to be printable ASCII and shorter than its target, which is all zeros.
-fn copy_ascii(target: &mut [c_char], text: &[u8]) {
-    for (cell, byte) in target.iter_mut().zip(text) {
+/// Of an id, which is shorter than its place: the last byte stays a NUL.
+fn copy_ascii<const N: usize>(target: &mut [c_char; N], text: &[u8]) {
+    for (cell, byte) in target.iter_mut().take(N - 1).zip(text) {
         *cell = *byte as c_char;
     }
 }

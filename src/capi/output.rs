@@ -55,87 +55,127 @@ impl Offer for kms_column_t {
     }
 }
 
-/// An output of the caller and how much of it the operation fills.
-struct Target<T> {
-    name: &'static str,
-    /// NULL = not wanted.
-    place: *mut T,
-    copy: T,
-    need: usize,
-}
-
-/// Up to N outputs, in the order in which the operation names them.
+/// N outputs, in the order in which the operation names them.
 pub(super) struct Targets<T, const N: usize> {
-    targets: [Option<Target<T>>; N],
-    len: usize,
+    names: [&'static str; N],
+    /// NULL = not wanted.
+    places: [*mut T; N],
+    copies: [T; N],
+    needs: [usize; N],
 }
 
 pub(super) type Buffers<const N: usize> = Targets<kms_buffer_t, N>;
 
+/// What a caller offers as one output; NULL = not wanted.
+pub(super) fn optional<T>(name: &'static str, place: *mut T) -> (&'static str, *mut T, bool) {
+    (name, place, false)
+}
+
+/// The same, where NULL is refused.
+pub(super) fn required<T>(name: &'static str, place: *mut T) -> (&'static str, *mut T, bool) {
+    (name, place, true)
+}
+
 impl<T: Offer, const N: usize> Targets<T, N> {
-    pub fn new() -> Self {
-        Targets { targets: [const { None }; N], len: 0 }
+    /// # Safety
+    /// Each place is NULL or an offer of capacity writable bytes.
+    #[inline(always)]
+    pub unsafe fn new(offers: [(&'static str, *mut T, bool); N]) -> Result<Self> {
+        let mut copies = [T::NONE; N];
+        for ((name, place, is_required), copy) in offers.into_iter().zip(&mut copies) {
+            if !place.is_null() {
+                // SAFETY: promised by the caller.
+                *copy = unsafe { place.read_unaligned() };
+            } else if is_required {
+                return Err(missing(name));
+            }
+            check_memory(name, copy.data(), copy.capacity())?;
+        }
+        Ok(Targets {
+            names: offers.map(|(name, _, _)| name),
+            places: offers.map(|(_, place, _)| place),
+            copies,
+            needs: [0; N],
+        })
     }
 
-    /// # Safety
-    /// `place` is NULL or an offer of capacity writable bytes.
-    pub unsafe fn optional(&mut self, name: &'static str, place: *mut T) -> Result<()> {
-        // SAFETY: promised by the caller.
-        let copy = if place.is_null() { T::NONE } else { unsafe { place.read_unaligned() } };
-        check_memory(name, copy.data(), copy.capacity())?;
-        if let Some(slot) = self.targets.get_mut(self.len) {
-            *slot = Some(Target { name, place, copy, need: 0 });
-            self.len += 1;
+    /// Outputs must not overlap each other, nor an input.
+    #[inline(always)]
+    pub fn refuse_overlap(&self, inputs: &[kms_bytes_t]) -> Result<()> {
+        let ranges = self.copies.map(|copy| range(copy.data(), copy.capacity()));
+        let mut outputs = ranges.as_slice();
+        while let Some((output, later)) = outputs.split_first() {
+            let with_input = inputs.iter().any(|input| overlap(output, &range(input.data, input.len)));
+            if with_input || later.iter().any(|other| overlap(output, other)) {
+                return Err(self.overlapping(&ranges, inputs));
+            }
+            outputs = later;
         }
         Ok(())
     }
 
-    /// # Safety
-    /// As optional.
-    pub unsafe fn required(&mut self, name: &'static str, place: *mut T) -> Result<()> {
-        if place.is_null() {
-            return Err(Error::argument(format!("{name}: is NULL; it is required")));
+    /// Names the first output that overlaps, and with what.
+    #[cold]
+    fn overlapping(&self, ranges: &[Range<usize>; N], inputs: &[kms_bytes_t]) -> Error {
+        let outputs = || self.names.iter().zip(ranges);
+        for (index, (name, output)) in outputs().enumerate() {
+            if let Some((other, _)) = outputs().skip(index + 1).find(|(_, other)| overlap(output, other)) {
+                return Error::argument(format!("{name}: overlaps {other}"));
+            }
+            if inputs.iter().any(|input| overlap(output, &range(input.data, input.len))) {
+                return Error::argument(format!("{name}: overlaps an input"));
+            }
         }
-        // SAFETY: promised by the caller.
-        unsafe { self.optional(name, place) }
-    }
-
-    pub fn refuse_overlap(&self, inputs: &[kms_bytes_t]) -> Result<()> {
-        let ranges = self.targets.each_ref().map(|target| {
-            target.as_ref().map_or(("", 0..0), |t| (t.name, range(t.copy.data(), t.copy.capacity())))
-        });
-        refuse_overlap(&ranges, inputs)
+        Error::Internal("outputs that do not overlap")
     }
 
     /// Tells the caller the lengths: after the operation succeeded, or when something is too small.
+    #[inline(always)]
     pub fn finish(&self) {
-        for target in self.targets.iter().flatten() {
-            if !target.place.is_null() {
+        for (place, need) in self.places.into_iter().zip(self.needs) {
+            if !place.is_null() {
                 // SAFETY: not NULL; the caller's.
-                unsafe { T::write_len(target.place, target.need) };
+                unsafe { T::write_len(place, need) };
             }
         }
     }
+
+    #[cold]
+    fn too_small<V>(&self, name: &'static str) -> Result<V> {
+        self.finish();
+        Err(Error::BufferTooSmall(name))
+    }
+}
+
+#[cold]
+fn missing(name: &'static str) -> Error {
+    Error::argument(format!("{name}: is NULL; it is required"))
+}
+
+#[inline(always)]
+fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.start.max(b.start) < a.end.min(b.end)
 }
 
 impl<const N: usize> Output<N> for Buffers<N> {
+    #[inline(always)]
     fn reserve(&mut self, needs: [usize; N]) -> Result<[Option<&mut [u8]>; N]> {
-        let mut too_small = None;
-        for (target, need) in self.targets.iter_mut().flatten().zip(needs) {
-            target.need = need;
-            if !target.place.is_null() && target.copy.capacity < need {
-                too_small = too_small.or(Some(target.name));
+        self.needs = needs;
+        for (((place, copy), need), name) in self.places.iter().zip(&self.copies).zip(needs).zip(self.names) {
+            if !place.is_null() && copy.capacity < need {
+                return self.too_small(name);
             }
         }
-        if let Some(name) = too_small {
-            self.finish();
-            return Err(Error::BufferTooSmall(name));
+        let mut outputs = [const { None }; N];
+        for (((place, copy), need), output) in
+            self.places.iter().zip(&self.copies).zip(needs).zip(&mut outputs)
+        {
+            if !place.is_null() {
+                // SAFETY: capacity >= need bytes of the caller, distinct from the other outputs (refuse_overlap).
+                *output = Some(unsafe { bytes_of(copy.data, need) });
+            }
         }
-        Ok(self.targets.each_mut().map(|target| match target {
-            // SAFETY: capacity >= need bytes of the caller, distinct from the other outputs (refuse_overlap).
-            Some(t) if !t.place.is_null() => Some(unsafe { bytes_of(t.copy.data, t.need) }),
-            _ => None,
-        }))
+        Ok(outputs)
     }
 }
 
@@ -146,53 +186,56 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    pub fn new(count: usize) -> Result<Self> {
+    /// # Safety
+    /// Each place is NULL or an offer of capacity writable bytes.
+    pub unsafe fn new(count: usize, offers: [(&'static str, *mut kms_column_t, bool); 3]) -> Result<Self> {
         let most = super::constants::KMS_MAX_DATA_KEYS;
         if count == 0 || count > most {
             return Err(Error::argument(format!("count: is {count}, expected 1 to {most}")));
         }
-        Ok(Columns { targets: Targets::new(), count })
+        // SAFETY: promised by the caller.
+        Ok(Columns { targets: unsafe { Targets::new(offers) }?, count })
     }
 }
 
 impl ColumnOutput for Columns {
     fn reserve(&mut self, needs: [usize; 3]) -> Result<()> {
+        let Targets { names, places, copies, .. } = &mut self.targets;
         let mut too_small = None;
-        for (target, need) in self.targets.targets.iter_mut().flatten().zip(needs) {
-            target.need = need;
-            if target.place.is_null() {
+        for (((name, place), copy), need) in names.iter().zip(places).zip(copies).zip(needs) {
+            if place.is_null() {
                 continue;
             }
-            if target.copy.stride == 0 {
-                target.copy.stride = need;
+            if copy.stride == 0 {
+                copy.stride = need;
             }
-            if target.copy.capacity > 0 && target.copy.stride < need {
+            if copy.capacity > 0 && copy.stride < need {
                 return Err(Error::argument(format!(
-                    "{}: stride is {}, but an item has {need} bytes",
-                    target.name, target.copy.stride
+                    "{name}: stride is {}, but an item has {need} bytes",
+                    copy.stride
                 )));
             }
-            let span =
-                target.copy.stride.checked_mul(self.count - 1).and_then(|start| start.checked_add(need));
-            if span.is_none_or(|span| span > target.copy.capacity) {
-                too_small = too_small.or(Some(target.name));
+            let span = copy.stride.checked_mul(self.count - 1).and_then(|start| start.checked_add(need));
+            if span.is_none_or(|span| span > copy.capacity) {
+                too_small = too_small.or(Some(*name));
             }
         }
-        if let Some(name) = too_small {
-            self.targets.finish();
-            return Err(Error::BufferTooSmall(name));
-        }
-        Ok(())
+        self.targets.needs = needs;
+        too_small.map_or(Ok(()), |name| self.targets.too_small(name))
     }
 
+    #[inline(always)]
     fn item(&mut self, index: usize) -> [Option<&mut [u8]>; 3] {
-        self.targets.targets.each_mut().map(|target| match target {
-            Some(t) if !t.place.is_null() && index < self.count => {
+        let Targets { places, copies, needs, .. } = &self.targets;
+        let mut outputs = [const { None }; 3];
+        for (((place, copy), need), output) in places.iter().zip(copies).zip(needs).zip(&mut outputs) {
+            if !place.is_null() && index < self.count {
+                let data = copy.data.wrapping_add(index * copy.stride);
                 // SAFETY: reserve() saw that item count-1 ends within capacity; columns do not overlap.
-                Some(unsafe { bytes_of(t.copy.data.wrapping_add(index * t.copy.stride), t.need) })
+                *output = Some(unsafe { bytes_of(data, *need) });
             }
-            _ => None,
-        })
+        }
+        outputs
     }
 
     fn wipe(&mut self) {
@@ -202,6 +245,7 @@ impl ColumnOutput for Columns {
     }
 }
 
+#[inline(always)]
 pub(super) fn check_memory(name: &'static str, data: *mut u8, capacity: usize) -> Result<()> {
     if data.is_null() && capacity > 0 {
         return Err(Error::argument(format!("{name}: data is NULL, but capacity is {capacity}")));
@@ -214,6 +258,7 @@ pub(super) fn check_memory(name: &'static str, data: *mut u8, capacity: usize) -
 
 /// # Safety
 /// `data` has `len` writable bytes, unless len is 0.
+#[inline(always)]
 unsafe fn bytes_of<'a>(data: *mut u8, len: usize) -> &'a mut [u8] {
     if len == 0 {
         return &mut [];
@@ -222,21 +267,7 @@ unsafe fn bytes_of<'a>(data: *mut u8, len: usize) -> &'a mut [u8] {
     unsafe { std::slice::from_raw_parts_mut(data, len) }
 }
 
+#[inline(always)]
 fn range(data: *const u8, len: usize) -> Range<usize> {
     data.addr()..data.addr().saturating_add(len)
-}
-
-fn refuse_overlap(outputs: &[(&'static str, Range<usize>)], inputs: &[kms_bytes_t]) -> Result<()> {
-    let overlap = |a: &Range<usize>, b: &Range<usize>| a.start.max(b.start) < a.end.min(b.end);
-    for (index, (name, output)) in outputs.iter().enumerate() {
-        for (other, range) in outputs.iter().skip(index + 1) {
-            if overlap(output, range) {
-                return Err(Error::argument(format!("{name}: overlaps {other}")));
-            }
-        }
-        if inputs.iter().any(|input| overlap(output, &range(input.data, input.len))) {
-            return Err(Error::argument(format!("{name}: overlaps an input")));
-        }
-    }
-    Ok(())
 }

@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use super::guard::guard;
 use super::input::{self, Extensible};
 use super::keys::{key_request, kms_key_request_t};
-use super::output::Buffers;
+use super::output::{Buffers, required};
 use super::types::{kms_buffer_t, kms_error_t, kms_status_t, kms_t};
 use crate::engine::{Output, PolicyRequest};
 use crate::error::{Error, Result};
@@ -132,8 +132,7 @@ pub unsafe extern "C" fn kms_get_key_policy(
         unsafe {
             let kms = input::handle(kms)?;
             let raw = input::request(request)?;
-            let mut buffers: Buffers<1> = Buffers::new();
-            buffers.required("policy", policy)?;
+            let mut buffers = Buffers::new([required("policy", policy)])?;
             let text = kms.get_key_policy(&key_request(&raw)?)?;
             copy_out(&text, &mut buffers)?;
             buffers.finish();

@@ -4,9 +4,9 @@ use std::ffi::c_char;
 
 use super::data::kms_data_key_info_t;
 use super::guard::guard;
-use super::input::{self, Extensible};
+use super::input::{self, ContextPlaces, Extensible};
 use super::items::Info;
-use super::output::Buffers;
+use super::output::{Buffers, optional, required};
 use super::types::{kms_buffer_t, kms_bytes_t, kms_context_entry_t, kms_error_t, kms_status_t, kms_t};
 use crate::engine::{DecryptRequest, EncryptRequest, ReEncryptRequest};
 
@@ -68,18 +68,22 @@ pub unsafe extern "C" fn kms_re_encrypt(
             let raw = input::request(request)?;
             let source_info = Info::new(source_info).map_err(|error| error.renamed("info", "source_info"))?;
             let info = Info::new(info)?;
-            let mut buffers = Buffers::new();
-            buffers.required("ciphertext", ciphertext)?;
-            buffers.optional("iv", iv)?;
+            let mut buffers = Buffers::new([required("ciphertext", ciphertext), optional("iv", iv)])?;
             input::reserved("request.reserved", raw.reserved)?;
+            let (mut source_places, mut places) = (ContextPlaces::new(), ContextPlaces::new());
             let grant_tokens = input::grant_tokens(raw.grant_tokens, raw.grant_tokens_len)?;
             let request = ReEncryptRequest {
                 source: DecryptRequest {
                     ciphertext: input::bytes("request.ciphertext", raw.ciphertext)?,
                     iv: input::bytes("request.source_iv", raw.source_iv)?,
                     key_id: input::optional_str("request.source_key_id", raw.source_key_id)?,
-                    aad: input::aad(raw.source_aad, raw.source_context, raw.source_context_len)
-                        .map_err(ReEncryptRequest::of_source)?,
+                    aad: input::aad(
+                        raw.source_aad,
+                        raw.source_context,
+                        raw.source_context_len,
+                        &mut source_places,
+                    )
+                    .map_err(ReEncryptRequest::of_source)?,
                     grant_tokens: grant_tokens.clone(),
                     flags: 0,
                 },
@@ -94,6 +98,7 @@ pub unsafe extern "C" fn kms_re_encrypt(
                         raw.destination_aad,
                         raw.destination_context,
                         raw.destination_context_len,
+                        &mut places,
                     )
                     .map_err(ReEncryptRequest::of_destination)?,
                     grant_tokens,
@@ -103,8 +108,8 @@ pub unsafe extern "C" fn kms_re_encrypt(
             buffers.refuse_overlap(&[raw.ciphertext, raw.source_iv, raw.source_aad, raw.destination_aad])?;
             let (source, destination) = kms.re_encrypt(&request, &mut buffers)?;
             buffers.finish();
-            source_info.data_key(&source);
-            info.data_key(&destination);
+            source_info.served(&source);
+            info.served(&destination);
             Ok(())
         }
     })

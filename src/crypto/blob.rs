@@ -58,6 +58,7 @@ pub struct Blob<'a> {
 
 impl<'a> Blob<'a> {
     /// The one parser. Another format or algorithm is KMS_UNSUPPORTED; every other misshape is KMS_INVALID_CIPHERTEXT.
+    #[inline(always)]
     pub fn parse(bytes: &'a [u8]) -> Result<Self> {
         let malformed = || Error::InvalidCiphertext;
         let (magic, rest) = bytes.split_first_chunk::<2>().ok_or_else(malformed)?;
@@ -66,12 +67,10 @@ impl<'a> Blob<'a> {
             return Err(malformed());
         }
         if *format != FORMAT {
-            return Err(Error::Unsupported(format!("ciphertext format {format} is not known here").into()));
+            return Err(unknown("format", *format));
         }
         if *algorithm != XAES_256_GCM {
-            return Err(Error::Unsupported(
-                format!("ciphertext algorithm {algorithm} is not known here").into(),
-            ));
+            return Err(unknown("algorithm", *algorithm));
         }
         let (header_bytes, rest) = bytes.split_first_chunk::<HEADER_SIZE>().ok_or_else(malformed)?;
         let (n1, rest) = rest.split_first_chunk::<N1_SIZE>().ok_or_else(malformed)?;
@@ -93,7 +92,13 @@ impl<'a> Blob<'a> {
     }
 }
 
+#[cold]
+fn unknown(what: &str, number: u8) -> Error {
+    Error::Unsupported(format!("ciphertext {what} {number} is not known here").into())
+}
+
 /// Lays out a blob in `out`, which is OVERHEAD longer than the plaintext; gives the place for ciphertext and tag.
+#[inline]
 pub fn begin<'a>(
     out: &'a mut [u8],
     header: &[u8; HEADER_SIZE],

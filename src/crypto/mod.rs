@@ -2,6 +2,7 @@
 //! Knows keys as bytes; nothing of names, stores or states.
 
 pub mod aad;
+mod aes256;
 pub mod blob;
 pub mod gcm;
 pub mod hex;
@@ -10,4 +11,6 @@ pub mod rng;
 pub mod secret;
 pub mod selftest;
 pub mod uuid;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
 pub mod xaes;

@@ -8,17 +8,15 @@
 
 use std::convert::Infallible;
 
-use aes::Aes256Enc;
-use aes::cipher::array::Array;
-use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use rand_core::{TryCryptoRng, TryRng};
 
+use super::aes256::{Aes256, BLOCK};
 use super::{secret, uuid};
 use crate::error::Result;
 use crate::platform;
 
 const BUFFER_SIZE: usize = 1024;
-const BLOCKS: usize = (32 + BUFFER_SIZE) / 16;
+const BLOCKS: usize = (32 + BUFFER_SIZE) / BLOCK;
 /// Refills after which a new seed is taken: 1 MiB of output.
 const REFILLS_PER_SEED: u32 = 1024;
 /// At most 10 ms may be replayed; the coarse clock may be a tick of 4 ms late.
@@ -27,7 +25,7 @@ const SEED_LIFETIME_MS: u64 = 6;
 /// Lives in a lane's protected memory; not seeded when it is new.
 pub struct Generator {
     key: [u8; 32],
-    blocks: [aes::Block; BLOCKS],
+    blocks: [[u8; BLOCK]; BLOCKS],
     /// Bytes of the blocks that are used up; the next key's 32 are always.
     used: usize,
     refills: u32,
@@ -39,8 +37,8 @@ impl Generator {
     pub const fn unseeded() -> Self {
         Generator {
             key: [0; 32],
-            blocks: [const { Array([0; 16]) }; BLOCKS],
-            used: BLOCKS * 16,
+            blocks: [[0; BLOCK]; BLOCKS],
+            used: BLOCKS * BLOCK,
             refills: 0,
             seeded_at_ms: 0,
             seeds: 0,
@@ -68,7 +66,7 @@ impl Generator {
         uuid::fill_from_kernel(seed.as_mut_slice())?;
         self.key.iter_mut().zip(seed.iter()).for_each(|(key, seed)| *key ^= seed);
         secret::wipe(self.output());
-        self.used = BLOCKS * 16;
+        self.used = BLOCKS * BLOCK;
         self.refills = 0;
         self.seeded_at_ms = now_ms;
         self.seeds += 1;
@@ -81,7 +79,7 @@ impl Generator {
     }
 
     fn output(&mut self) -> &mut [u8] {
-        Array::slice_as_flattened_mut(&mut self.blocks)
+        self.blocks.as_flattened_mut()
     }
 
     #[cold]
@@ -90,16 +88,16 @@ impl Generator {
         for (part, entropy) in self.key.chunks_exact_mut(8).zip(entropy.into_iter().flatten()) {
             part.iter_mut().zip(entropy.to_le_bytes()).for_each(|(key, entropy)| *key ^= entropy);
         }
-        secret::on_wiped_stack::<{ secret::KEY_WORK_DEPTH }, _>(|| self.next_blocks());
+        secret::on_key_stack(|| self.next_blocks());
     }
 
     fn next_blocks(&mut self) {
-        let cipher = Aes256Enc::new(&self.key.into());
+        let cipher = Aes256::new(&self.key);
         for (block, counter) in self.blocks.iter_mut().zip(0_u128..) {
-            *block = counter.to_be_bytes().into();
+            *block = counter.to_be_bytes();
         }
-        cipher.encrypt_blocks(&mut self.blocks);
-        let (next_key, _) = Array::slice_as_flattened_mut(&mut self.blocks).split_at_mut(32);
+        cipher.encrypt(&mut self.blocks);
+        let (next_key, _) = self.blocks.as_flattened_mut().split_at_mut(32);
         self.key.copy_from_slice(next_key);
         secret::wipe(next_key);
         self.used = 32;
@@ -110,7 +108,7 @@ impl Generator {
     #[inline]
     pub fn fill(&mut self, mut out: &mut [u8]) {
         while !out.is_empty() {
-            if self.used == BLOCKS * 16 {
+            if self.used == BLOCKS * BLOCK {
                 self.refill();
             }
             let used = self.used;
@@ -218,6 +216,6 @@ mod tests {
         assert!(generator.seed(1001).is_ok());
         assert_ne!(generator.key, before);
         assert!(generator.output().iter().all(|byte| *byte == 0));
-        assert_eq!(generator.used, BLOCKS * 16);
+        assert_eq!(generator.used, BLOCKS * BLOCK);
     }
 }

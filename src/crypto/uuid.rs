@@ -27,6 +27,13 @@ pub fn from_random(mut bytes: [u8; 16]) -> Uuid {
     bytes
 }
 
+/// Of a random UUID, for tables.
+#[inline]
+pub fn uuid_hash(uuid: &Uuid) -> u64 {
+    let [a, b, c, d, e, f, ..] = *uuid;
+    u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+}
+
 /// The usual text form, lower case.
 pub fn text(uuid: &Uuid) -> [u8; TEXT_SIZE] {
     const HEX: &[u8; 16] = b"0123456789abcdef";

@@ -115,17 +115,25 @@ impl Live {
     /// Counts a call that failed, and puts on record what is not on record yet.
     #[inline]
     pub fn finish<T>(&self, call: &Call<'_>, outcome: Result<T>) -> Result<T> {
-        if let Err(error) = &outcome {
-            self.failed(error);
+        match outcome {
+            Ok(value) => {
+                if let Some(log) = &self.audit {
+                    self.put_on_record(log, call, Ok(()));
+                }
+                Ok(value)
+            }
+            Err(error) => {
+                self.failed(call, &error);
+                Err(error)
+            }
         }
-        if let Some(log) = &self.audit {
-            self.put_on_record(log, call, outcome.as_ref().map(|_| ()));
-        }
-        outcome
     }
 
     #[cold]
-    fn failed(&self, error: &Error) {
+    fn failed(&self, call: &Call<'_>, error: &Error) {
+        if let Some(log) = &self.audit {
+            self.put_on_record(log, call, Err(error));
+        }
         if !matches!(error, Error::DryRunOk | Error::BufferTooSmall(_)) {
             self.calls_failed.fetch_add(1, Ordering::Relaxed);
         }

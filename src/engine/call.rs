@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::request::{EncryptRequest, Served};
+use super::request::{EncryptRequest, ServedBy, Tell};
 use super::{GrantTokens, Live};
 use crate::access::{
     Action, Circumstances, Grant, GrantId, GrantOperations, Granted, Known, Lazily, Principal, Question,
@@ -252,13 +252,21 @@ impl Live {
         }
     }
 
+    /// Tells whoever wants to know what served a call: its caller, and the audit log.
     #[inline]
-    pub fn note_served(&self, call: &Call<'_>, served: &Served) {
+    pub fn tell_served<'s>(&self, call: &Call<'_>, tell: Tell<'_>, served: impl FnOnce() -> ServedBy<'s>) {
+        if tell.is_none() && self.audit.is_none() {
+            return;
+        }
+        let served = served();
         if self.audit.is_some() {
             call.note(|facts| {
-                facts.version_id = served.version_id.as_str().into();
+                facts.version_id = served.version.record.version_id.clone();
                 facts.request_id = Some(served.request_id);
             });
+        }
+        if let Some(tell) = tell {
+            tell(&served);
         }
     }
 }

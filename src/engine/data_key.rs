@@ -1,10 +1,11 @@
 //! GenerateDataKey, one and many, and random bytes.
 
 use super::call::Call;
-use super::lane::{Lane, Message, Sealer};
+use super::lane::Lane;
 use super::request::{
-    self, ColumnOutput, DataKeyLength, DataKeyRequest, Output, Served, VersionChoice, flag,
+    self, ColumnOutput, DataKeyLength, DataKeyRequest, Output, Served, ServedBy, Tell, VersionChoice, flag,
 };
+use super::sealer::{Message, Sealer};
 use super::tokens::TokenKey;
 use super::{Kms, Live, rotation, states};
 use crate::access::Action;
@@ -20,23 +21,32 @@ const FLAGS: u32 = flag::SKIP_PLAINTEXT | flag::INITIAL_VERSION | flag::DRY_RUN;
 
 /// A request whose arguments are in order.
 struct Checked<'a> {
-    name: KeyName<'a>,
     choice: VersionChoice<'a>,
     length: DataKeyLength,
 }
 
 impl Kms {
     /// Generates a data key into `out`: plaintext, ciphertext, IV.
-    #[inline]
     pub fn generate_data_key(
         &self,
         request: &DataKeyRequest<'_>,
         out: &mut impl Output<3>,
     ) -> Result<Served> {
-        let checked = self.check_data_key(request)?;
+        Served::of(|tell| self.generate_data_key_and_tell(request, out, tell))
+    }
+
+    /// The same, for a caller that may not want to know what served it.
+    #[inline]
+    pub fn generate_data_key_and_tell(
+        &self,
+        request: &DataKeyRequest<'_>,
+        out: &mut impl Output<3>,
+        tell: Tell<'_>,
+    ) -> Result<()> {
+        let (name, checked) = self.check_data_key(request)?;
         let live = self.live()?;
-        let call = self.data_key_call(request, &checked);
-        let outcome = live.admit(&call).and_then(|()| live.generate_one(request, &checked, &call, out));
+        let call = self.data_key_call(request, name, &checked);
+        let outcome = live.admit(&call).and_then(|()| live.generate_one(request, &checked, &call, out, tell));
         live.finish(&call, outcome)
     }
 
@@ -47,11 +57,22 @@ impl Kms {
         count: usize,
         out: &mut impl ColumnOutput,
     ) -> Result<Served> {
-        let checked = self.check_data_key(request)?;
+        Served::of(|tell| self.generate_data_keys_and_tell(request, count, out, tell))
+    }
+
+    /// The same, for a caller that may not want to know what served it.
+    pub fn generate_data_keys_and_tell(
+        &self,
+        request: &DataKeyRequest<'_>,
+        count: usize,
+        out: &mut impl ColumnOutput,
+        tell: Tell<'_>,
+    ) -> Result<()> {
+        let (name, checked) = self.check_data_key(request)?;
         let live = self.live()?;
-        let call = self.data_key_call(request, &checked);
+        let call = self.data_key_call(request, name, &checked);
         let outcome =
-            live.admit(&call).and_then(|()| live.generate_many(request, &checked, &call, count, out));
+            live.admit(&call).and_then(|()| live.generate_many(request, &checked, &call, count, out, tell));
         live.finish(&call, outcome)
     }
 
@@ -59,9 +80,10 @@ impl Kms {
     fn data_key_call<'a, 't: 'a>(
         &'a self,
         request: &'a DataKeyRequest<'t>,
+        name: KeyName<'a>,
         checked: &Checked<'a>,
     ) -> Call<'a> {
-        Call::new(&self.caller, Action::GenerateDataKey, Some(checked.name))
+        Call::new(&self.caller, Action::GenerateDataKey, Some(name))
             .with_version(request.version_id)
             .with_tokens(&request.grant_tokens)
             .with_context(&request.aad)
@@ -69,13 +91,14 @@ impl Kms {
     }
 
     #[inline(always)]
-    fn check_data_key<'a>(&self, request: &DataKeyRequest<'a>) -> Result<Checked<'a>> {
+    fn check_data_key<'a>(&self, request: &DataKeyRequest<'a>) -> Result<(KeyName<'a>, Checked<'a>)> {
         request::check_flags("request.flags", request.flags, FLAGS)?;
-        Ok(Checked {
-            name: self.shared.account.key_name(request.key_id)?,
+        let name = self.shared.account.key_name(request.key_id)?;
+        let checked = Checked {
             choice: VersionChoice::new(request.version_id, request.flags)?,
             length: DataKeyLength::new(request.key_spec, request.number_of_bytes)?,
-        })
+        };
+        Ok((name, checked))
     }
 
     /// Fills `out` with random bytes.
@@ -88,11 +111,11 @@ impl Kms {
             )));
         }
         self.on_store(Action::GenerateRandom, flags, |live| {
-            let mut guard = live.lanes.take()?;
-            let sealer = &mut guard.lane()?.sealer;
-            sealer.wake(monotonic_ms())?;
-            let [random] = out.reserve([number_of_bytes as usize])?;
-            random.map_or(Ok(()), |random| sealer.fill_secret(random))
+            live.lanes.with(|lane| {
+                lane.sealer.wake(monotonic_ms())?;
+                let [random] = out.reserve([number_of_bytes as usize])?;
+                random.map_or(Ok(()), |random| lane.sealer.fill_secret(random))
+            })
         })
     }
 }
@@ -105,8 +128,9 @@ impl Live {
         checked: &Checked<'_>,
         call: &Call<'_>,
         out: &mut impl Output<3>,
-    ) -> Result<Served> {
-        self.with_batch(request, checked, call, |batch| {
+        tell: Tell<'_>,
+    ) -> Result<()> {
+        self.with_batch(request, checked, call, tell, |batch| {
             let [plaintext, ciphertext, iv] = out.reserve(batch.needs)?;
             batch.seal([plaintext, ciphertext, iv])
         })
@@ -119,8 +143,9 @@ impl Live {
         call: &Call<'_>,
         count: usize,
         out: &mut impl ColumnOutput,
-    ) -> Result<Served> {
-        self.with_batch(request, checked, call, |batch| {
+        tell: Tell<'_>,
+    ) -> Result<()> {
+        self.with_batch(request, checked, call, tell, |batch| {
             out.reserve(batch.needs)?;
             for index in 0..count {
                 // A long batch outlives its seed: fresh ones as for calls one by one.
@@ -145,52 +170,54 @@ impl Live {
         request: &DataKeyRequest<'_>,
         checked: &Checked<'_>,
         call: &Call<'_>,
+        tell: Tell<'_>,
         body: impl FnOnce(&mut DataKeyBatch<'_>) -> Result<()>,
-    ) -> Result<Served> {
+    ) -> Result<()> {
         let now_ms = monotonic_ms();
-        self.see_tokens(call, &[TokenKey::Named(checked.name)])?;
-        let mut guard = self.lanes.take()?;
-        let (lane, epoch) = self.ready(guard.lane()?, checked.name, checked.choice, now_ms)?;
-        let Lane { keys, decisions, sealer, aad, done, uses, .. } = lane;
-        let key = keys.by_name(&self.keyring, checked.name, epoch)?;
-        let grant = decisions.permit(call, &self.keyring, key, epoch)?;
-        self.note_key(call, key, grant);
-        if checked.length.by_hsm {
-            return Err(Error::InvalidKeyUsage(
-                "request.key_spec: AES_256_HSM needs a key that an HSM holds",
-            ));
+        let name = call.key.ok_or_else(|| Error::Internal("a data key of no key"))?;
+        if !call.grant_tokens.is_empty() {
+            self.see_tokens(call, &[TokenKey::Named(name)])?;
         }
-        let (version, material) = states::to_seal(key, checked.choice)?;
-        sealer.wake(now_ms)?;
-        aad.clear();
-        aad.extend_from_slice(&version.header);
-        request.aad.encode(aad);
-        let wanted = if request.flags & flag::SKIP_PLAINTEXT != 0 { 0 } else { checked.length.bytes };
-        let mut batch = DataKeyBatch {
-            needs: [wanted, checked.length.bytes + blob::OVERHEAD, gcm::IV_SIZE],
-            length: checked.length.bytes,
-            key,
-            version,
-            material,
-            epoch,
-            aad,
-            sealer,
-            sealed: 0,
-        };
-        if request.flags & flag::DRY_RUN != 0 {
-            return Err(Error::DryRunOk);
-        }
-        body(&mut batch)?;
-        let sealed = batch.sealed;
-        done.data_keys += sealed;
-        uses.sealed(key, version, sealed, now_ms);
-        let served = Served::new(key, version, sealer.request_id());
-        self.note_served(call, &served);
-        if self.uses_are_due(uses, now_ms) {
-            drop(guard);
+        let uses_are_due = self.lanes.with(|lane| {
+            let (lane, epoch) = self.ready(lane, name, checked.choice, now_ms)?;
+            let Lane { keys, decisions, sealer, aad, done, uses, .. } = lane;
+            let key = keys.by_name(&self.keyring, name, epoch)?;
+            let grant = decisions.permit(call, &self.keyring, key, epoch)?;
+            self.note_key(call, key, grant);
+            if checked.length.by_hsm {
+                return Err(Error::InvalidKeyUsage(
+                    "request.key_spec: AES_256_HSM needs a key that an HSM holds",
+                ));
+            }
+            let (version, material) = states::to_seal(key, checked.choice)?;
+            sealer.wake(now_ms)?;
+            let aad = aad.build(&version.header, &request.aad);
+            let wanted = if request.flags & flag::SKIP_PLAINTEXT != 0 { 0 } else { checked.length.bytes };
+            let mut batch = DataKeyBatch {
+                needs: [wanted, checked.length.bytes + blob::OVERHEAD, gcm::IV_SIZE],
+                length: checked.length.bytes,
+                key,
+                version,
+                material,
+                epoch,
+                aad,
+                sealer,
+                sealed: 0,
+            };
+            if request.flags & flag::DRY_RUN != 0 {
+                return Err(Error::DryRunOk);
+            }
+            body(&mut batch)?;
+            let sealed = batch.sealed;
+            done.data_keys += sealed;
+            uses.sealed(key, version, sealed, now_ms);
+            self.tell_served(call, tell, || ServedBy { key, version, request_id: sealer.request_id() });
+            Ok(self.uses_are_due(uses, now_ms))
+        })?;
+        if uses_are_due {
             self.write_due_uses(now_ms);
         }
-        Ok(served)
+        Ok(())
     }
 
     /// Sees to it that the key may be used: what is cached is fresh enough, and a rotation that is due has happened.

@@ -5,27 +5,24 @@
 //! then, the next free one; if none is free, a fresh one for this call.
 
 use std::cell::Cell;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+
+use smallvec::SmallVec;
 
 use super::call::Decisions;
+use super::sealer::{Budget, Sealer};
 use super::tokens::TokenMemos;
 use super::usage::{Ledger, Uses};
-use crate::crypto::blob::{self, HEADER_SIZE};
-use crate::crypto::gcm::{Gcm, IV_SIZE};
-use crate::crypto::rng::Generator;
-use crate::crypto::secret::{self, Material, SecretBox};
-use crate::crypto::uuid::{self, Uuid};
-use crate::crypto::xaes::{self, N1_SIZE};
+use super::ways::{Hashed, Ways};
+use crate::crypto::aad::AadBuffer;
+use crate::crypto::uuid::{Uuid, uuid_hash};
 use crate::error::{Error, Result};
-use crate::keyring::{Key, KeyName, KeyVersion, Keyring};
-use crate::platform::Inherit;
+use crate::keyring::{Key, KeyName, Keyring, KeyringSettings};
 
-/// Messages under one subkey (docs/format.md has the arithmetic).
-const MAX_BATCH: u32 = 1024;
-/// Subkeys and keys that a lane remembers. A subkey's place is given by its N1, a key's by its name or UUID.
-const SUBKEYS: usize = 32;
-const CANDIDATE: usize = SUBKEYS;
-const MEMOS: usize = 64;
+/// Names and keys that a lane remembers at most, and the least of that. In between it is a quarter of what the keyring may
+/// have in memory, because what a lane remembers stays there.
+const MEMOS: usize = 2048;
+const LEAST_MEMOS: usize = 64;
 
 /// What the calls of this process did, for kms_stats.
 #[derive(Clone, Copy, Default)]
@@ -53,6 +50,10 @@ pub struct Lanes {
     passed: Mutex<Counts>,
     /// Uses that are in no lane any more, and not written yet.
     pub left_over: Mutex<Ledger>,
+    /// Keys that a lane may remember.
+    max_memos: usize,
+    /// Locked memory that lanes may still take for subkeys.
+    budget: Budget,
     require_lock: bool,
     system_rng: bool,
 }
@@ -61,29 +62,27 @@ pub struct Lanes {
 #[repr(align(128))]
 struct Slot(Mutex<Option<Lane>>);
 
-/// A lane for the length of one call.
-pub enum LaneGuard<'a> {
-    Usual(MutexGuard<'a, Option<Lane>>),
-    Extra(Box<Lane>, &'a Lanes),
-}
-
 impl Lanes {
-    pub fn new(require_lock: bool, system_rng: bool) -> Self {
-        // Two for each processor: a thread that is preempted inside a call keeps its lane.
+    pub fn new(settings: &KeyringSettings, system_rng: bool) -> Self {
+        // Two for each processor: a thread that is preempted inside a call keeps its lane. A power of two, so that no
+        // call has to divide.
         let processors = std::thread::available_parallelism().map_or(4, usize::from);
-        let slots = (0..(2 * processors).clamp(8, 128)).map(|_| Slot(Mutex::new(None))).collect();
+        let slots =
+            (0..(2 * processors).next_power_of_two().clamp(8, 128)).map(|_| Slot(Mutex::new(None))).collect();
         Lanes {
             slots,
             passed: Mutex::new(Counts::default()),
             left_over: Mutex::default(),
-            require_lock,
+            max_memos: (settings.max_cached_keys / 4 + 1).next_power_of_two().clamp(LEAST_MEMOS, MEMOS),
+            budget: Budget::new(),
+            require_lock: settings.require_lock,
             system_rng,
         }
     }
 
-    /// Takes a lane. Never waits.
+    /// Lets `work` have a lane. Never waits for one.
     #[inline(always)]
-    pub fn take(&self) -> Result<LaneGuard<'_>> {
+    pub fn with<T>(&self, work: impl FnOnce(&mut Lane) -> Result<T>) -> Result<T> {
         thread_local! {
             static USUAL: Cell<usize> = const { Cell::new(usize::MAX) };
         }
@@ -93,42 +92,55 @@ impl Lanes {
             USUAL.set(usual);
         }
         let count = self.slots.len();
+        let mut held = None;
         for offset in 0..count {
-            let Some(slot) = self.slots.get((usual + offset) % count) else { break };
-            let mut lane = match slot.0.try_lock() {
-                Ok(lane) => lane,
+            let Some(slot) = self.slots.get((usual + offset) & (count - 1)) else { break };
+            match slot.0.try_lock() {
+                Ok(place) => held = Some(place),
                 Err(TryLockError::WouldBlock) => continue,
                 Err(TryLockError::Poisoned(poisoned)) => {
                     // A panic left it half done.
                     slot.0.clear_poison();
-                    let mut lane = poisoned.into_inner();
-                    *lane = None;
-                    lane
+                    let mut place = poisoned.into_inner();
+                    *place = None;
+                    held = Some(place);
                 }
-            };
-            if lane.is_none() {
-                self.build(&mut lane)?;
             }
             if offset != 0 {
                 USUAL.set(usual + offset);
             }
-            return Ok(LaneGuard::Usual(lane));
+            break;
         }
-        self.extra()
+        let mut passing = None;
+        let lane = match &mut held {
+            Some(place) => {
+                if place.is_none() {
+                    self.build(place)?;
+                }
+                place.as_mut()
+            }
+            None => Some(&mut *passing.insert(self.another()?).0),
+        };
+        // Called in one place only, so that it becomes a part of its caller.
+        match lane {
+            Some(lane) => work(lane),
+            None => Err(Error::Internal("an empty lane")),
+        }
     }
 
-    /// Not inlined, as `extra`: what they move would make the frame of every call 20 KiB larger.
+    /// Not inlined, as `another`: what they move would make the frame of every call 20 KiB larger.
     #[cold]
     #[inline(never)]
     fn build(&self, place: &mut Option<Lane>) -> Result<()> {
-        *place = Some(Lane::new(self.require_lock, self.system_rng)?);
+        *place = Some(Lane::new(self)?);
         Ok(())
     }
 
+    /// A lane for one call alone.
     #[cold]
     #[inline(never)]
-    fn extra(&self) -> Result<LaneGuard<'_>> {
-        Ok(LaneGuard::Extra(Box::new(Lane::new(self.require_lock, self.system_rng)?), self))
+    fn another(&self) -> Result<Passing<'_>> {
+        Ok(Passing(Box::new(Lane::new(self)?), self))
     }
 
     /// Takes the uses that are counted in lanes which nobody has just now.
@@ -165,22 +177,14 @@ fn next_thread() -> usize {
     NEXT.fetch_add(1, Ordering::Relaxed) % (1 << 20)
 }
 
-impl LaneGuard<'_> {
-    #[inline]
-    pub fn lane(&mut self) -> Result<&mut Lane> {
-        match self {
-            LaneGuard::Usual(lane) => lane.as_mut().ok_or_else(|| Error::Internal("an empty lane")),
-            LaneGuard::Extra(lane, _) => Ok(lane),
-        }
-    }
-}
+/// A lane whose counts outlive it.
+struct Passing<'a>(Box<Lane>, &'a Lanes);
 
-impl Drop for LaneGuard<'_> {
+impl Drop for Passing<'_> {
     fn drop(&mut self) {
-        if let LaneGuard::Extra(lane, lanes) = self {
-            lanes.passed.lock().unwrap_or_else(PoisonError::into_inner).add(&lane.counts());
-            lane.uses.take(&mut lanes.left_over.lock().unwrap_or_else(PoisonError::into_inner));
-        }
+        let Passing(lane, lanes) = self;
+        lanes.passed.lock().unwrap_or_else(PoisonError::into_inner).add(&lane.counts());
+        lane.uses.take(&mut lanes.left_over.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -190,75 +194,110 @@ pub struct Lane {
     pub decisions: Decisions,
     pub tokens: TokenMemos,
     pub sealer: Sealer,
-    /// AAD being built; holds nothing secret.
-    pub aad: Vec<u8>,
+    pub aad: AadBuffer,
     pub done: Counts,
     pub uses: Uses,
 }
 
 impl Lane {
-    fn new(require_lock: bool, system_rng: bool) -> Result<Self> {
+    fn new(lanes: &Lanes) -> Result<Self> {
         Ok(Lane {
-            keys: KeyMemos::new(),
+            keys: KeyMemos::new(lanes.max_memos),
             decisions: Decisions::new(),
             tokens: TokenMemos::new(),
-            sealer: Sealer::new(require_lock, system_rng)?,
-            aad: Vec::new(),
+            sealer: Sealer::new(lanes.require_lock, lanes.system_rng, &lanes.budget)?,
+            aad: AadBuffer::default(),
             done: Counts::default(),
             uses: Uses::new(),
         })
     }
 
     fn counts(&self) -> Counts {
-        let secrets = &self.sealer.secrets;
-        let seeds = secrets.secret.seeds() + secrets.public.seeds();
-        Counts { seeds, subkeys: self.sealer.subkeys_derived, ..self.done }
+        Counts { seeds: self.sealer.seeds(), subkeys: self.sealer.subkeys_derived(), ..self.done }
     }
 }
 
-/// The keys that a lane used last. A memo is believed as long as the keyring's epoch is the same.
+/// The keys that a lane used last, in one epoch of the keyring: another forgets them all, so that no lane keeps the material
+/// of a key that is disabled or gone for longer than to its next call.
 pub struct KeyMemos {
-    by_name: [Option<NameMemo>; MEMOS],
-    by_uuid: [Option<UuidMemo>; MEMOS],
+    epoch: u64,
+    by_name: Ways<NameMemo>,
+    by_uuid: Ways<UuidMemo>,
 }
 
+/// With what is compared in itself: to look elsewhere is a miss of the processor's cache for each of many keys.
 struct NameMemo {
-    name: Box<str>,
-    epoch: u64,
+    hash: u64,
     key: Arc<Key>,
+    /// A UUID and most aliases fit.
+    name: SmallVec<[u8; 36]>,
+}
+
+impl Hashed for NameMemo {
+    fn hash(&self) -> u64 {
+        self.hash
+    }
 }
 
 struct UuidMemo {
-    epoch: u64,
+    uuid: Uuid,
     key: Arc<Key>,
 }
 
+impl Hashed for UuidMemo {
+    fn hash(&self) -> u64 {
+        uuid_hash(&self.uuid)
+    }
+}
+
 impl KeyMemos {
-    fn new() -> Self {
-        KeyMemos { by_name: [const { None }; MEMOS], by_uuid: [const { None }; MEMOS] }
+    fn new(max: usize) -> Self {
+        KeyMemos { epoch: 0, by_name: Ways::new(max), by_uuid: Ways::new(max) }
     }
 
     #[inline(always)]
     pub fn by_name(&mut self, keyring: &Keyring, name: KeyName<'_>, epoch: u64) -> Result<&Key> {
-        let place = &mut self.by_name[ends_hash(name.as_str().as_bytes()) as usize % MEMOS];
-        let hit = place.as_ref().is_some_and(|memo| memo.epoch == epoch && *memo.name == *name.as_str());
-        if !hit {
-            let key = keyring.by_name(name)?;
-            *place = Some(NameMemo { name: name.as_str().into(), epoch, key });
+        if self.epoch != epoch {
+            self.forget(epoch);
         }
-        place.as_ref().map(|memo| &*memo.key).ok_or_else(|| Error::Internal("an empty memo"))
+        let text = name.as_str().as_bytes();
+        let hash = ends_hash(text);
+        let at = match self.by_name.find(hash, |memo| memo.hash == hash && *memo.name == *text) {
+            Some(at) => at,
+            None => self.look_up_name(keyring, name, hash)?,
+        };
+        self.by_name.get(at).map(|memo| &*memo.key).ok_or_else(|| Error::Internal("an empty memo"))
+    }
+
+    #[cold]
+    fn look_up_name(&mut self, keyring: &Keyring, name: KeyName<'_>, hash: u64) -> Result<usize> {
+        let key = keyring.by_name(name)?;
+        let text = name.as_str().as_bytes();
+        let memo = NameMemo { hash, key, name: SmallVec::from_slice(text) };
+        Ok(self.by_name.put(memo, |old| *old.name == *text).0)
     }
 
     /// None if no key has this UUID.
     #[inline]
     pub fn by_uuid(&mut self, keyring: &Keyring, uuid: &Uuid, epoch: u64) -> Result<Option<&Key>> {
-        let place = &mut self.by_uuid[usize::from(uuid[0]) % MEMOS];
-        let hit = place.as_ref().is_some_and(|memo| memo.epoch == epoch && memo.key.uuid == *uuid);
-        if !hit {
-            let Some(key) = keyring.by_uuid(uuid)? else { return Ok(None) };
-            *place = Some(UuidMemo { epoch, key });
+        if self.epoch != epoch {
+            self.forget(epoch);
         }
-        Ok(place.as_ref().map(|memo| &*memo.key))
+        let at = match self.by_uuid.find(uuid_hash(uuid), |memo| memo.uuid == *uuid) {
+            Some(at) => at,
+            None => {
+                let Some(key) = keyring.by_uuid(uuid)? else { return Ok(None) };
+                self.by_uuid.put(UuidMemo { uuid: *uuid, key }, |old| old.uuid == *uuid).0
+            }
+        };
+        Ok(self.by_uuid.get(at).map(|memo| &*memo.key))
+    }
+
+    #[cold]
+    fn forget(&mut self, epoch: u64) {
+        self.epoch = epoch;
+        self.by_name.take_all().for_each(drop);
+        self.by_uuid.take_all().for_each(drop);
     }
 }
 
@@ -269,232 +308,4 @@ fn ends_hash(bytes: &[u8]) -> u64 {
     let short =
         if bytes.len() < 8 { bytes.iter().fold(0, |hash, byte| hash << 8 | u64::from(*byte)) } else { 0 };
     (mixed ^ short).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40
-}
-
-/// The generators and subkeys of a lane.
-pub struct Sealer {
-    secrets: SecretBox<LaneSecrets>,
-    batches: [Option<Batch>; MEMOS],
-    /// Which of the subkeys is at a place now. These numbers are swapped, not the subkeys, which would leave copies on
-    /// the stack.
-    places: [u8; SUBKEYS + 1],
-    subkeys_derived: u64,
-    system_rng: bool,
-}
-
-/// What lies in protected memory.
-struct LaneSecrets {
-    /// For data keys. Another stream than `public`, so that no public byte of a clone is a secret byte of another.
-    secret: Generator,
-    /// For N1, IVs and request ids.
-    public: Generator,
-    /// One more than are remembered: the last is of a payload, or has not opened anything yet.
-    subkeys: [Option<Subkey>; SUBKEYS + 1],
-}
-
-struct Subkey {
-    key: Uuid,
-    version: u32,
-    n1: [u8; N1_SIZE],
-    gcm: Gcm,
-}
-
-impl Subkey {
-    fn is(&self, key: &Key, version: &KeyVersion, n1: &[u8; N1_SIZE]) -> bool {
-        self.n1 == *n1 && self.key == key.uuid && self.version == version.record.number
-    }
-}
-
-/// The messages that are sealed under one subkey.
-struct Batch {
-    key: Uuid,
-    version: u32,
-    n1: [u8; N1_SIZE],
-    used: u32,
-    /// The keyring's epoch and the generator's seed: a change of either ends the batch.
-    epoch: u64,
-    seed: u64,
-}
-
-impl Batch {
-    fn goes_on(&self, key: &Key, version: u32, epoch: u64, seed: u64) -> bool {
-        self.used < MAX_BATCH
-            && self.key == key.uuid
-            && self.version == version
-            && self.epoch == epoch
-            && self.seed == seed
-    }
-}
-
-/// The nonces of one message, and where its subkey is.
-pub struct Message {
-    n1: [u8; N1_SIZE],
-    pub iv: [u8; IV_SIZE],
-    place: usize,
-}
-
-impl Sealer {
-    fn new(require_lock: bool, system_rng: bool) -> Result<Self> {
-        let empty = LaneSecrets {
-            secret: Generator::unseeded(),
-            public: Generator::unseeded(),
-            subkeys: [const { None }; SUBKEYS + 1],
-        };
-        Ok(Sealer {
-            secrets: SecretBox::new(empty, Inherit::Nothing, require_lock)?,
-            batches: [const { None }; MEMOS],
-            places: std::array::from_fn(|place| place as u8),
-            subkeys_derived: 0,
-            system_rng,
-        })
-    }
-
-    /// Sees to it that the generators may be used in this call; after it, they cannot fail.
-    #[inline]
-    pub fn wake(&mut self, now_ms: u64) -> Result<()> {
-        let LaneSecrets { secret, public, .. } = &mut *self.secrets;
-        if secret.is_stale(now_ms) || public.is_stale(now_ms) {
-            secret.seed(now_ms)?;
-            public.seed(now_ms)?;
-        }
-        Ok(())
-    }
-
-    /// Bytes that shall be secret.
-    #[inline]
-    pub fn fill_secret(&mut self, out: &mut [u8]) -> Result<()> {
-        if self.system_rng {
-            return uuid::fill_from_kernel(out);
-        }
-        self.secrets.secret.fill(out);
-        Ok(())
-    }
-
-    #[inline]
-    fn public_bytes<const N: usize>(&mut self) -> Result<[u8; N]> {
-        if self.system_rng {
-            let mut bytes = [0; N];
-            uuid::fill_from_kernel(&mut bytes)?;
-            return Ok(bytes);
-        }
-        Ok(self.secrets.public.bytes())
-    }
-
-    #[inline]
-    pub fn request_id(&mut self) -> Uuid {
-        uuid::from_random(self.secrets.public.bytes())
-    }
-
-    /// The next message of the current batch, with a fresh IV. No caller chooses a nonce.
-    #[inline]
-    pub fn next_message(
-        &mut self,
-        key: &Key,
-        version: &KeyVersion,
-        material: &Material,
-        epoch: u64,
-    ) -> Result<Message> {
-        let iv = self.public_bytes::<IV_SIZE>()?;
-        let n1 = self.next_n1(key, version.record.number, epoch)?;
-        let place = self.place(usize::from(n1[0]) % SUBKEYS);
-        let subkey = &mut self.secrets.subkeys[place];
-        if !subkey.as_ref().is_some_and(|subkey| subkey.is(key, version, &n1)) {
-            self.subkeys_derived += 1;
-            derive(subkey, key, version, material, &n1);
-        }
-        Ok(Message { n1, iv, place })
-    }
-
-    /// Counts a message in the key's batch, and begins a new batch where that one is over.
-    #[inline]
-    fn next_n1(&mut self, key: &Key, version: u32, epoch: u64) -> Result<[u8; N1_SIZE]> {
-        let seed = self.secrets.public.seeds();
-        let place = usize::from(key.uuid[0]) % MEMOS;
-        if let Some(batch) = &mut self.batches[place]
-            && batch.goes_on(key, version, epoch, seed)
-        {
-            batch.used += 1;
-            return Ok(batch.n1);
-        }
-        let n1 = self.public_bytes::<N1_SIZE>()?;
-        self.batches[place] = Some(Batch { key: key.uuid, version, n1, used: 1, epoch, seed });
-        Ok(n1)
-    }
-
-    /// A payload: a subkey of its own, and its nonces from the kernel.
-    pub fn payload_message(
-        &mut self,
-        key: &Key,
-        version: &KeyVersion,
-        material: &Material,
-    ) -> Result<Message> {
-        let (mut n1, mut iv) = ([0; N1_SIZE], [0; IV_SIZE]);
-        uuid::fill_from_kernel(&mut n1)?;
-        uuid::fill_from_kernel(&mut iv)?;
-        self.subkeys_derived += 1;
-        let place = self.place(CANDIDATE);
-        derive(&mut self.secrets.subkeys[place], key, version, material, &n1);
-        Ok(Message { n1, iv, place })
-    }
-
-    /// Writes a message's ciphertext blob into `out`, blob::OVERHEAD longer than its plaintext.
-    #[inline]
-    pub fn seal(
-        &self,
-        message: &Message,
-        header: &[u8; HEADER_SIZE],
-        aad: &[u8],
-        plaintext: &[u8],
-        out: &mut [u8],
-    ) -> Result<()> {
-        let sealed = blob::begin(out, header, &message.n1, &message.iv)?;
-        match &self.secrets.subkeys[message.place] {
-            Some(subkey) => subkey.gcm.seal(&message.iv, aad, plaintext, sealed),
-            None => Err(Error::Internal("an empty subkey")),
-        }
-    }
-
-    /// Lets `open` work with the subkey of an N1; one that opened something is remembered.
-    #[inline]
-    pub fn with_subkey<T>(
-        &mut self,
-        key: &Key,
-        version: &KeyVersion,
-        material: &Material,
-        n1: &[u8; N1_SIZE],
-        open: impl FnOnce(&Gcm) -> Result<T>,
-    ) -> Result<T> {
-        let usual = usize::from(n1[0]) % SUBKEYS;
-        let (place, candidate) = (self.place(usual), self.place(CANDIDATE));
-        let subkeys = &mut self.secrets.subkeys;
-        if let Some(subkey) = subkeys[place].as_ref().filter(|subkey| subkey.is(key, version, n1)) {
-            return open(&subkey.gcm);
-        }
-        self.subkeys_derived += 1;
-        derive(&mut subkeys[candidate], key, version, material, n1);
-        let value = match &subkeys[candidate] {
-            Some(subkey) => open(&subkey.gcm)?,
-            None => return Err(Error::Internal("an empty subkey")),
-        };
-        self.places.swap(usual, CANDIDATE);
-        Ok(value)
-    }
-
-    #[inline]
-    fn place(&self, usual: usize) -> usize {
-        usize::from(self.places[usual])
-    }
-}
-
-fn derive(
-    place: &mut Option<Subkey>,
-    key: &Key,
-    version: &KeyVersion,
-    material: &Material,
-    n1: &[u8; N1_SIZE],
-) {
-    secret::on_wiped_stack::<{ secret::KEY_WORK_DEPTH }, _>(|| {
-        let gcm = xaes::subkey(material.bytes(), n1);
-        *place = Some(Subkey { key: key.uuid, version: version.record.number, n1: *n1, gcm });
-    });
 }

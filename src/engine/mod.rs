@@ -17,16 +17,16 @@ mod payload;
 mod policies;
 mod request;
 mod rotation;
+mod sealer;
 mod states;
 mod tokens;
 mod usage;
 mod versions;
+mod ways;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-use smallvec::SmallVec;
 
 pub use aliases::{AliasInfo, AliasRequest};
 pub use audit::{AuditOptions, failure_request_id};
@@ -36,8 +36,8 @@ pub use keys::{CreateKeyRequest, KeyInfo, TagInfo};
 pub use list::{ListPage, Listed};
 pub use policies::PolicyRequest;
 pub use request::{
-    ColumnOutput, DataKeyRequest, DecryptRequest, EncryptRequest, IdText, ImportRequest, KeyRequest, Output,
-    ReEncryptRequest, RotationRequest, ScheduleRequest, Served, flag,
+    ColumnOutput, DataKeyRequest, DecryptRequest, EncryptRequest, GrantTokens, IdText, ImportRequest,
+    KeyRequest, Output, ReEncryptRequest, RotationRequest, ScheduleRequest, Served, ServedBy, Tell, flag,
 };
 pub use versions::VersionInfo;
 
@@ -53,9 +53,6 @@ use crate::store::sealed::{Creation, SealedStore};
 use crate::store::{self, StoreOptions};
 use call::Call;
 use lane::{Counts, Lanes};
-
-/// Grant tokens of a request.
-pub type GrantTokens<'a> = SmallVec<[&'a str; 2]>;
 
 const DEFAULT_ACCOUNT: &str = "000000000000";
 const DEFAULT_REGION: &str = "local";
@@ -117,7 +114,7 @@ impl Live {
         Ok(Live {
             audit,
             keyring: Keyring::new(store, account, &settings.keyring),
-            lanes: Lanes::new(settings.keyring.require_lock, settings.system_rng),
+            lanes: Lanes::new(&settings.keyring, settings.system_rng),
             calls_failed: AtomicU64::new(0),
             read_only: settings.keyring.read_only,
             rotating: Mutex::new(()),

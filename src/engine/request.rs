@@ -1,6 +1,8 @@
 //! Requests of the data operations, the checks of their arguments, and the outputs they fill.
 
-use super::GrantTokens;
+use std::borrow::Cow;
+use std::ops::Deref;
+
 use crate::crypto::aad::Aad;
 use crate::crypto::blob;
 use crate::crypto::uuid::Uuid;
@@ -22,6 +24,42 @@ pub mod flag {
 
 pub const MAX_DATA_KEY: u32 = 1024;
 pub const MAX_RANDOM: u32 = 65536;
+
+/// Grant tokens of a request; most have none.
+#[derive(Clone, Default)]
+pub struct GrantTokens<'a>(Cow<'a, [&'a str]>);
+
+impl<'a> GrantTokens<'a> {
+    #[inline(always)]
+    pub const fn new() -> Self {
+        GrantTokens(Cow::Borrowed(&[]))
+    }
+
+    /// Of tokens that stay where they are.
+    #[inline(always)]
+    pub const fn borrowed(tokens: &'a [&'a str]) -> Self {
+        GrantTokens(Cow::Borrowed(tokens))
+    }
+
+    pub fn from_slice(tokens: &[&'a str]) -> Self {
+        GrantTokens(Cow::Owned(tokens.to_vec()))
+    }
+}
+
+impl<'a> Deref for GrantTokens<'a> {
+    type Target = [&'a str];
+
+    #[inline(always)]
+    fn deref(&self) -> &[&'a str] {
+        &self.0
+    }
+}
+
+impl<'a> FromIterator<&'a str> for GrantTokens<'a> {
+    fn from_iter<T: IntoIterator<Item = &'a str>>(tokens: T) -> Self {
+        GrantTokens(tokens.into_iter().collect())
+    }
+}
 
 pub struct DataKeyRequest<'a> {
     pub key_id: &'a str,
@@ -266,7 +304,17 @@ impl IdText {
     }
 }
 
-/// What served a request.
+/// What served a request, while its key is at hand.
+pub struct ServedBy<'a> {
+    pub key: &'a Key,
+    pub version: &'a KeyVersion,
+    pub request_id: Uuid,
+}
+
+/// Takes what served a request. None: nobody asks, and no request id is made.
+pub type Tell<'a> = Option<&'a mut dyn FnMut(&ServedBy<'_>)>;
+
+/// What served a request, to keep.
 pub struct Served {
     pub key_id: IdText,
     pub version_id: IdText,
@@ -275,13 +323,19 @@ pub struct Served {
 }
 
 impl Served {
-    #[inline]
-    pub fn new(key: &Key, version: &KeyVersion, request_id: Uuid) -> Self {
+    fn new(by: &ServedBy<'_>) -> Self {
         Served {
-            key_id: IdText::new(key.id()),
-            version_id: IdText::new(&version.record.version_id),
-            version_number: version.record.number,
-            request_id,
+            key_id: IdText::new(by.key.id()),
+            version_id: IdText::new(&by.version.record.version_id),
+            version_number: by.version.record.number,
+            request_id: by.request_id,
         }
+    }
+
+    /// Runs an operation that tells, and gives what it told.
+    pub fn of(run: impl FnOnce(Tell<'_>) -> Result<()>) -> Result<Self> {
+        let mut served = None;
+        run(Some(&mut |by| served = Some(Served::new(by))))?;
+        served.ok_or_else(|| Error::Internal("nobody said what served the request"))
     }
 }

@@ -20,6 +20,7 @@ pub fn to_seal<'a>(key: &'a Key, choice: VersionChoice<'_>) -> Result<(&'a KeyVe
 }
 
 /// The version that made a ciphertext, and its material. A version that the key never had is a forged ciphertext.
+#[inline]
 pub fn to_open(key: &Key, number: u32) -> Result<(&KeyVersion, &Material)> {
     usable(&key.record)?;
     let version = key.version(number).ok_or_else(|| Error::InvalidCiphertext)?;

@@ -65,25 +65,25 @@ impl Live {
     #[inline(never)]
     fn see_grants(&self, tokens: &[&str], keys: &[TokenKey<'_>]) -> Result<()> {
         let epoch = self.keyring.epoch(monotonic_ms())?;
-        let mut guard = self.lanes.take()?;
-        let Lane { keys: memos, tokens: good, .. } = guard.lane()?;
-        let mut found: SmallVec<[Uuid; 2]> = SmallVec::new();
-        for key in keys {
-            match key {
-                TokenKey::Named(name) => found.push(memos.by_name(&self.keyring, *name, epoch)?.uuid),
-                TokenKey::Of(uuid) => {
-                    found.extend(memos.by_uuid(&self.keyring, uuid, epoch)?.map(|key| key.uuid));
+        self.lanes.with(|Lane { keys: memos, tokens: good, .. }| {
+            let mut found: SmallVec<[Uuid; 2]> = SmallVec::new();
+            for key in keys {
+                match key {
+                    TokenKey::Named(name) => found.push(memos.by_name(&self.keyring, *name, epoch)?.uuid),
+                    TokenKey::Of(uuid) => {
+                        found.extend(memos.by_uuid(&self.keyring, uuid, epoch)?.map(|key| key.uuid));
+                    }
                 }
             }
-        }
-        for token in tokens {
-            match good.key(token, epoch) {
-                Some(key) if found.contains(key) => {}
-                Some(_) => return Err(Error::InvalidGrantToken),
-                None => good.keep(token, epoch, self.see_grant(token, &found)?),
+            for token in tokens {
+                match good.key(token, epoch) {
+                    Some(key) if found.contains(key) => {}
+                    Some(_) => return Err(Error::InvalidGrantToken),
+                    None => good.keep(token, epoch, self.see_grant(token, &found)?),
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Gives the key that a token is about.

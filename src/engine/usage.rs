@@ -8,7 +8,8 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use super::Live;
-use crate::crypto::uuid::Uuid;
+use super::ways::{Hashed, Ways};
+use crate::crypto::uuid::{Uuid, uuid_hash};
 use crate::error::{Error, Result};
 use crate::keyring::{Key, KeyVersion};
 use crate::platform::{monotonic_ms, unix_seconds};
@@ -21,7 +22,8 @@ const BATCH_USES: u64 = 65_536;
 pub const BATCH_MS: u64 = 60_000;
 /// Keys whose uses one batch writes; what is more waits for the next one.
 const BATCH_KEYS: usize = 512;
-const PLACES: usize = 64;
+/// Keys whose uses a lane counts at most, before some are set aside.
+const PLACES: usize = 2048;
 
 /// Uses by key, of all its versions, that are to be written.
 pub type Ledger = HashMap<Uuid, Vec<VersionUsage>>;
@@ -35,9 +37,21 @@ struct Count {
     last_ms: u64,
 }
 
+impl Count {
+    fn is_of(&self, key: &Uuid, version: u32) -> bool {
+        self.key == *key && self.version == version
+    }
+}
+
+impl Hashed for Count {
+    fn hash(&self) -> u64 {
+        uuid_hash(&self.key)
+    }
+}
+
 /// The uses that a lane has counted.
 pub struct Uses {
-    counts: [Option<Count>; PLACES],
+    counts: Ways<Count>,
     /// What had to make place for another version.
     ousted: Ledger,
     total: u64,
@@ -45,7 +59,7 @@ pub struct Uses {
 
 impl Uses {
     pub fn new() -> Self {
-        Uses { counts: [None; PLACES], ousted: Ledger::new(), total: 0 }
+        Uses { counts: Ways::new(PLACES), ousted: Ledger::new(), total: 0 }
     }
 
     #[inline]
@@ -69,19 +83,22 @@ impl Uses {
     fn count(&mut self, key: &Key, version: &KeyVersion, sealed: u64, opened: u64, now_ms: u64) {
         self.total += sealed + opened;
         let number = version.record.number;
-        let place = &mut self.counts[usize::from(key.uuid[0]) % PLACES];
-        match place {
-            Some(count) if count.key == key.uuid && count.version == number => {
+        let at = self.counts.find(uuid_hash(&key.uuid), |count| count.is_of(&key.uuid, number));
+        match at.and_then(|at| self.counts.get_mut(at)) {
+            Some(count) => {
                 count.sealed += sealed;
                 count.opened += opened;
                 count.last_ms = now_ms;
             }
-            _ => {
-                let count = Count { key: key.uuid, version: number, sealed, opened, last_ms: now_ms };
-                if let Some(old) = place.replace(count) {
-                    enter(&mut self.ousted, &old);
-                }
-            }
+            None => self.begin(Count { key: key.uuid, version: number, sealed, opened, last_ms: now_ms }),
+        }
+    }
+
+    #[cold]
+    fn begin(&mut self, count: Count) {
+        let (key, version) = (count.key, count.version);
+        if let (_, Some(old)) = self.counts.put(count, |old| old.is_of(&key, version)) {
+            enter(&mut self.ousted, &old);
         }
     }
 
@@ -93,7 +110,7 @@ impl Uses {
     /// Moves what is counted into a ledger.
     pub fn take(&mut self, ledger: &mut Ledger) {
         self.total = 0;
-        for count in self.counts.iter_mut().filter_map(Option::take) {
+        for count in self.counts.take_all() {
             enter(ledger, &count);
         }
         for (key, usages) in self.ousted.drain() {

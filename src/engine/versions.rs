@@ -1,6 +1,5 @@
 //! Versions of keys: rotation, the primary version, destruction; imported material.
 
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::keys::{add_version, new_version};
@@ -9,7 +8,7 @@ use super::list::{ListPage, Marker};
 use super::request::{ImportRequest, KeyRequest, ScheduleRequest};
 use super::{Kms, states};
 use crate::access::Action;
-use crate::crypto::secret::MATERIAL_SIZE;
+use crate::crypto::secret::{self, MATERIAL_SIZE};
 use crate::crypto::xaes;
 use crate::error::{Detail, Error, Result};
 use crate::keyring::{Key, KeyEdit, KeyVersion};
@@ -151,7 +150,7 @@ impl Kms {
             require_imported(&edit.head)?;
             super::keys::refuse_pending_deletion(&edit.head)?;
             let known = edit.head.material_commitment.as_slice();
-            if !known.is_empty() && !bool::from(known.ct_eq(&commitment)) {
+            if !known.is_empty() && !secret::is_equal(known, &commitment) {
                 return Err(Error::OtherMaterial);
             }
             let version = match edit.versions().first() {

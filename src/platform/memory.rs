@@ -148,6 +148,14 @@ impl Drop for Pages {
     }
 }
 
+/// Bytes that this process may have locked at a time, as far as its limit goes.
+pub fn lockable_bytes() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a place for the answer.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &mut limit) } == 0;
+    if known { usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX) } else { 0 }
+}
+
 fn advise(data: NonNull<u8>, len: usize, advice: i32, protection: u32) {
     // SAFETY: the caller's own mapping.
     if unsafe { libc::madvise(data.as_ptr().cast(), len, advice) } != 0 {

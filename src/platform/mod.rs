@@ -14,7 +14,7 @@ pub use clock::{monotonic_ms, unix_seconds};
 pub use cpu::{clear_vector_registers, random_u64};
 pub use files::{FileState, create_private, open_private, sync};
 pub use fork::{ForkLocal, fork_generation};
-pub use memory::{Inherit, MemoryReport, Pages, memory_report};
+pub use memory::{Inherit, MemoryReport, Pages, lockable_bytes, memory_report};
 
 /// The errno of the last failed call.
 pub fn errno() -> i64 {

@@ -3,8 +3,8 @@
 //! Two values guard it. A SHA-256 checksum tells accidental damage; the check value, an HKDF of the root secret over
 //! the other fields, tells a wrong root key and authenticates them.
 
-use crate::crypto::kdf;
 use crate::crypto::uuid::Uuid;
+use crate::crypto::{kdf, secret};
 use crate::error::{Error, Result};
 use crate::root::{Argon2Params, RootKind, RootSecret};
 
@@ -32,8 +32,7 @@ impl Header {
 
     /// Tells a wrong root key, before any seal is tried with it.
     pub fn verify(&self, root: &RootSecret) -> Result<()> {
-        use subtle::ConstantTimeEq;
-        if bool::from(self.expected_check(root).ct_eq(&self.check)) {
+        if secret::is_equal(&self.expected_check(root), &self.check) {
             Ok(())
         } else {
             Err(Error::WrongRootKey)

@@ -56,7 +56,12 @@ void free(void *memory) {
 static const kms_context_entry_t context[] = {{"tenant", "7"}, {"purpose", "orders"},
                                               {"a", "1"},      {"b", "2"},
                                               {"c", "3"},      {"d", "4"},
-                                              {"e", "5"},      {"f", "6"}};
+                                              {"e", "5"},      {"f", "6"},
+                                              {"g", "7"},      {"h", "8"},
+                                              {"i", "9"},      {"j", "10"},
+                                              {"k", "11"},     {"l", "12"},
+                                              {"m", "13"},     {"n", "14"},
+                                              {"o", "15"}};
 static kms_t *kms;
 static char key_id[KMS_ID_SIZE];
 static size_t pairs;
@@ -183,10 +188,9 @@ static const struct {
   void (*run)(int);
   size_t pairs;
 } kinds[] = {
-    {"generate", generate, 2}, {"many", generate_many, 2},
-    {"decrypt", decrypt, 2},   {"threads", run_started, 2},
-    {"encrypt", encrypt, 2},   {"wide", generate, 8},
-    {"granted", generate, 2},  {"granted-threads", run_started, 2},
+    {"generate", generate, 2},   {"many", generate_many, 2}, {"decrypt", decrypt, 2},
+    {"threads", run_started, 2}, {"encrypt", encrypt, 2},    {"wide", generate, 17},
+    {"sixteen", generate, 16},   {"granted", generate, 2},   {"granted-threads", run_started, 2},
 };
 
 int main(int argc, char **argv) {

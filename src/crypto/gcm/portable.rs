@@ -1,6 +1,6 @@
-//! AES-256-GCM (NIST SP 800-38D) with 96-bit IVs and 128-bit tags, composed of the `aes` and `ghash` crates: `aes-gcm`
-//! keeps AES's decryption keys too, wipes a copy of GHASH's key byte by byte in every message, and needs 7 KiB of stack,
-//! which would have to be wiped as well. tests/gcm.rs holds this composition to `aes-gcm` and to Wycheproof's vectors.
+//! AES-256-GCM composed of the `aes` and `ghash` crates, for processors that crypto::x86_64 has nothing for: `aes-gcm` keeps
+//! AES's decryption keys too, wipes a copy of GHASH's key byte by byte in every message, and needs 7 KiB of stack, which
+//! would have to be wiped as well.
 
 use aes::cipher::array::Array;
 use aes::cipher::consts::U16;
@@ -8,13 +8,9 @@ use aes::cipher::{BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncry
 use aes::{Aes256Enc, Block};
 use ghash::GHash;
 use ghash::universal_hash::UniversalHash;
-use subtle::ConstantTimeEq;
 
-use super::secret::on_wiped_stack;
-use crate::error::{Error, Result};
-
-pub const IV_SIZE: usize = 12;
-pub const TAG_SIZE: usize = 16;
+use super::{IV_SIZE, TAG_SIZE};
+use crate::crypto::secret::{is_equal, on_wiped_stack, stack_depth};
 
 const BLOCK: usize = 16;
 /// Blocks of keystream that are made at a time: the tag's mask and 112 bytes, more than any wrapped data key of usual size.
@@ -23,15 +19,11 @@ const STREAM_BLOCKS: usize = 8;
 /// one go.
 const HASH_STEP: usize = 4;
 const HASH_BLOCKS: usize = 4 * HASH_STEP;
-/// SP 800-38D clause 5.2.1.1: 2^39 - 256 bits of plaintext, so that no counter comes twice.
-const MAX_MESSAGE: u64 = (1 << 36) - 32;
-
 /// Bytes of stack in which one message's work may leave round keys and powers of H. Its deepest frames take 2 KiB, most of
-/// them in `tag`; tests/residue.rs looks for what they leave.
-const MESSAGE_DEPTH: usize = if cfg!(debug_assertions) { 32 * 1024 } else { 3 * 1024 };
+/// them in `tag`.
+const DEPTH: usize = stack_depth(3 * 1024);
 
-/// An expanded AES-256-GCM key. Nothing in it wipes itself: it is kept in protected pages, which are wiped as a whole, or
-/// for the length of a call on a stack that is (secret::on_wiped_stack).
+/// An expanded AES-256-GCM key.
 pub struct Gcm {
     cipher: Aes256Enc,
     /// Keyed, with nothing hashed yet.
@@ -39,7 +31,6 @@ pub struct Gcm {
 }
 
 impl Gcm {
-    /// Expands a key. To be called on a stack that is wiped.
     #[inline]
     pub fn new(key: &[u8; 32]) -> Self {
         let cipher = Aes256Enc::new(key.into());
@@ -49,56 +40,42 @@ impl Gcm {
         Gcm { cipher, ghash: GHash::new(&h) }
     }
 
-    /// Encrypts `plaintext` into `out`, which is TAG_SIZE longer: ciphertext, then tag.
+    /// Encrypts into `ciphertext`, which is as long as `plaintext`.
     #[inline]
-    pub fn seal(&self, iv: &[u8; IV_SIZE], aad: &[u8], plaintext: &[u8], out: &mut [u8]) -> Result<()> {
-        let (ciphertext, tag) = out
-            .split_last_chunk_mut::<TAG_SIZE>()
-            .filter(|(ciphertext, _)| ciphertext.len() == plaintext.len())
-            .ok_or_else(|| Error::Internal("a ciphertext of the wrong length"))?;
-        check_len(plaintext.len())?;
-        on_wiped_stack::<MESSAGE_DEPTH, _>(|| {
+    pub fn seal(
+        &self,
+        iv: &[u8; IV_SIZE],
+        aad: &[u8],
+        plaintext: &[u8],
+        ciphertext: &mut [u8],
+        tag: &mut [u8; TAG_SIZE],
+    ) {
+        on_wiped_stack::<DEPTH, _>(|| {
             let stream = self.first_stream(iv, plaintext.len());
             self.crypt(iv, &stream, plaintext, ciphertext);
             *tag = self.tag(&stream[0], aad, ciphertext);
         });
-        Ok(())
     }
 
-    /// Verifies the tag, then decrypts into `out`, which is as long as `ciphertext`; untouched if the tag is wrong.
+    /// Decrypts into `plaintext`, which is as long as `ciphertext`. False if the tag is wrong; nothing is written then.
     #[inline]
+    #[must_use]
     pub fn open(
         &self,
         iv: &[u8; IV_SIZE],
         aad: &[u8],
         ciphertext: &[u8],
         tag: &[u8; TAG_SIZE],
-        out: &mut [u8],
-    ) -> Result<()> {
-        if out.len() != ciphertext.len() {
-            return Err(Error::Internal("a plaintext of the wrong length"));
-        }
-        check_len(ciphertext.len())?;
-        on_wiped_stack::<MESSAGE_DEPTH, _>(|| {
+        plaintext: &mut [u8],
+    ) -> bool {
+        on_wiped_stack::<DEPTH, _>(|| {
             let stream = self.first_stream(iv, ciphertext.len());
-            if !bool::from(self.tag(&stream[0], aad, ciphertext).ct_eq(tag)) {
-                return Err(Error::InvalidCiphertext);
+            let is_right = is_equal(&self.tag(&stream[0], aad, ciphertext), tag);
+            if is_right {
+                self.crypt(iv, &stream, ciphertext, plaintext);
             }
-            self.crypt(iv, &stream, ciphertext, out);
-            Ok(())
+            is_right
         })
-    }
-
-    /// Verifies the tag and decrypts nothing; through the same code as open, into memory that is wiped.
-    pub fn verify(
-        &self,
-        iv: &[u8; IV_SIZE],
-        aad: &[u8],
-        ciphertext: &[u8],
-        tag: &[u8; TAG_SIZE],
-    ) -> Result<()> {
-        let mut scratch = zeroize::Zeroizing::new(vec![0; ciphertext.len()]);
-        self.open(iv, aad, ciphertext, tag, &mut scratch)
     }
 
     /// The tag's mask (the counter is 1) and as much of the keystream after it as a message of `len` bytes needs of the
@@ -176,10 +153,6 @@ impl Gcm {
         let hash: [u8; TAG_SIZE] = ghash.finalize().into();
         (u128::from_ne_bytes(hash) ^ u128::from_ne_bytes((*mask).into())).to_ne_bytes()
     }
-}
-
-fn check_len(len: usize) -> Result<()> {
-    if len as u64 > MAX_MESSAGE { Err(Error::Internal("a message too long for AES-GCM")) } else { Ok(()) }
 }
 
 #[inline]
