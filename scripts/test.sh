@@ -36,7 +36,6 @@ licences() {
     if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed"; fi
 }
 release() { make --no-print-directory prefix; }
-timing() { make --no-print-directory timing; }
 go_vet() {
     (cd bindings/go && "${go_env[@]}" go vet -tags "$go_tags" ./...) &&
         (cd examples/go && "${go_env[@]}" go vet -tags "$go_tags" ./...) &&
@@ -69,7 +68,7 @@ sdk_tests() {
 fuzz() { scripts/fuzz.sh 4; }
 
 lint_steps=(rust_format c_format clippy python_lint go_format licences)
-all_steps=("${lint_steps[@]}" release timing go_vet rust_tests python_tests go_tests sdk_tests fuzz)
+all_steps=("${lint_steps[@]}" release go_vet rust_tests python_tests go_tests sdk_tests fuzz)
 case "${1:-}" in
     '') steps=("${all_steps[@]}") ;;
     lint) steps=("${lint_steps[@]}") ;;

@@ -361,6 +361,8 @@ fn v3_parameters_come_as_json_query_or_form() {
     ] {
         assert_eq!(send("POST", "/", action, wrong), "InvalidParameter", "{wrong}");
     }
+    let many: Vec<String> = (0..100_000).map(|number| format!("\"p{number}\":0")).collect();
+    assert_eq!(send("POST", "/", action, &format!("{{{}}}", many.join(","))), "InvalidParameter");
     let twice = format!("/?KeyId={V3_KEY}");
     assert_eq!(send("POST", &twice, action, &json_body), "InvalidParameter");
     for name in

@@ -11,7 +11,7 @@ use kms::capi::data::{kms_data_key_request_t, kms_generate_data_key};
 use kms::capi::types::{kms_buffer_t, kms_context_entry_t};
 
 use super::handle::{Handle, outcome, zeroed};
-use super::{median, open, progress, resident, timed};
+use super::{in_use, median, open, progress, timed};
 
 const KEYS: [&str; 2] = ["one", "many"];
 /// Who has a grant on both keys, and one of his own for a context.
@@ -226,7 +226,7 @@ fn listing(file: &Path) {
 fn memory(file: &Path, grants: usize) {
     let kms = open(file, 0);
     kms.as_principal(TENANT).data_key(KEYS[0]).expect("granted");
-    let before = resident();
+    let before = in_use(&kms);
     let (time, ()) = timed(|| {
         for number in (1..grants).step_by(grants / 5000 + 1) {
             let text = number.to_string();
@@ -234,7 +234,7 @@ fn memory(file: &Path, grants: usize) {
             principal.generate_by(KEYS[1], None, Some(("tenant", &text))).expect("granted");
         }
     });
-    let grown = resident().saturating_sub(before);
+    let grown = in_use(&kms).saturating_sub(before);
     println!(
         "all grants in memory after {time:.1?}: {} KiB, {} bytes each",
         grown >> 10,

@@ -37,6 +37,8 @@ def make(kms):
     for number in range(3):
         kms.create_key(key_id=f"key-{number}", alias=f"alias/{number}", description="d" * 100 * number)
         kms.create_alias(f"alias/further/{number}", f"key-{number}")
+        for grantee in range(20 * number):
+            kms.create_grant(f"key-{number}", f"tenant-{grantee % 15}", libkms.GrantOperation.DECRYPT)
     for number, bound in enumerate(AADS):
         key_id = f"key-{number % 3}"
         for size in SIZES:

@@ -182,7 +182,10 @@ impl<'de> Visitor<'de> for MembersVisitor {
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Members, M::Error> {
         let mut members = Vec::new();
         while let Some(member) = map.next_entry()? {
-            members.push(member);
+            // One too many is enough to be refused for.
+            if members.len() <= MAX_PARAMS {
+                members.push(member);
+            }
         }
         Ok(Members(members))
     }
