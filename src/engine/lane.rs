@@ -19,7 +19,7 @@ use crate::crypto::uuid::{Uuid, uuid_hash};
 use crate::error::{Error, Result};
 use crate::keyring::{Key, KeyName, Keyring, KeyringSettings};
 
-/// Names and keys that a lane remembers at most, and the least of that. In between it is a quarter of what the keyring may
+/// Names, keys, batches and uses that a lane remembers at most, and the least of that. In between it is an eighth of what the keyring may
 /// have in memory, because what a lane remembers stays there.
 const MEMOS: usize = 2048;
 const LEAST_MEMOS: usize = 64;
@@ -73,7 +73,7 @@ impl Lanes {
             slots,
             passed: Mutex::new(Counts::default()),
             left_over: Mutex::default(),
-            max_memos: (settings.max_cached_keys / 4 + 1).next_power_of_two().clamp(LEAST_MEMOS, MEMOS),
+            max_memos: (settings.max_cached_keys / 8).next_power_of_two().clamp(LEAST_MEMOS, MEMOS),
             budget: Budget::new(),
             require_lock: settings.require_lock,
             system_rng,
@@ -205,10 +205,10 @@ impl Lane {
             keys: KeyMemos::new(lanes.max_memos),
             decisions: Decisions::new(),
             tokens: TokenMemos::new(),
-            sealer: Sealer::new(lanes.require_lock, lanes.system_rng, &lanes.budget)?,
+            sealer: Sealer::new(lanes.require_lock, lanes.system_rng, &lanes.budget, lanes.max_memos)?,
             aad: AadBuffer::default(),
             done: Counts::default(),
-            uses: Uses::new(),
+            uses: Uses::new(lanes.max_memos),
         })
     }
 

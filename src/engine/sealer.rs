@@ -18,9 +18,6 @@ use crate::platform::{self, Inherit};
 
 /// Messages under one subkey (docs/format.md has the arithmetic).
 const MAX_BATCH: u32 = 1024;
-/// Keys whose batches a lane remembers at most. More are of little use: a batch ends when the generator is seeded anew,
-/// every few milliseconds.
-const BATCHES: usize = 2048;
 /// Subkeys that have opened something, by their N1.
 const OPENERS: usize = 16;
 /// Of a payload, or one that has not opened anything yet.
@@ -62,6 +59,7 @@ pub struct Sealer {
     chunks: Vec<SecretBox<[Option<Subkey>; CHUNK]>>,
     budget: Budget,
     batches: Ways<Batch>,
+    max_batches: usize,
     /// Places for subkeys that batches have taken.
     taken: usize,
     /// The keyring's epoch in which the batches are.
@@ -130,7 +128,9 @@ enum Place {
 }
 
 impl Sealer {
-    pub fn new(require_lock: bool, system_rng: bool, budget: &Budget) -> Result<Self> {
+    /// More than a few thousand batches are of little use: one ends when the generator is seeded anew, every few
+    /// milliseconds.
+    pub fn new(require_lock: bool, system_rng: bool, budget: &Budget, max_batches: usize) -> Result<Self> {
         let empty = LaneSecrets {
             secret: Generator::unseeded(),
             public: Generator::unseeded(),
@@ -141,7 +141,8 @@ impl Sealer {
             secrets: SecretBox::new(empty, Inherit::Nothing, require_lock)?,
             chunks: Vec::new(),
             budget: Budget(budget.0.clone()),
-            batches: Ways::new(BATCHES),
+            batches: Ways::new(max_batches),
+            max_batches,
             taken: 0,
             epoch: 0,
             openers: std::array::from_fn(|place| place as u8),
@@ -269,7 +270,7 @@ impl Sealer {
     }
 
     fn add_chunk(&mut self) -> bool {
-        if self.chunks.len() * CHUNK >= BATCHES || !self.budget.take(CHUNK_BYTES) {
+        if self.chunks.len() * CHUNK >= self.max_batches || !self.budget.take(CHUNK_BYTES) {
             return false;
         }
         // Only memory that is locked: there are other places for subkeys.

@@ -22,8 +22,6 @@ const BATCH_USES: u64 = 65_536;
 pub const BATCH_MS: u64 = 60_000;
 /// Keys whose uses one batch writes; what is more waits for the next one.
 const BATCH_KEYS: usize = 512;
-/// Keys whose uses a lane counts at most, before some are set aside.
-const PLACES: usize = 2048;
 
 /// Uses by key, of all its versions, that are to be written.
 pub type Ledger = HashMap<Uuid, Vec<VersionUsage>>;
@@ -58,8 +56,9 @@ pub struct Uses {
 }
 
 impl Uses {
-    pub fn new() -> Self {
-        Uses { counts: Ways::new(PLACES), ousted: Ledger::new(), total: 0 }
+    /// What is more than `max` keys is set aside.
+    pub fn new(max: usize) -> Self {
+        Uses { counts: Ways::new(max), ousted: Ledger::new(), total: 0 }
     }
 
     #[inline]
